@@ -1,0 +1,300 @@
+import type { Dispatcher } from "undici";
+import type { Clock } from "../base/clock.ts";
+import { errorMessage, ScrapeError } from "../base/errors.ts";
+import { milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
+import type { RingLimits } from "../ring/options.ts";
+import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
+import { SessionRing } from "../ring/session.ts";
+import { Backoff } from "../scraper/backoff.ts";
+import type { TraceOptions } from "../scraper/options.ts";
+import { shorterStream, streamTrace, type StreamEnd } from "../scraper/stream.ts";
+import type { Target } from "../scraper/target.ts";
+import type { RecorderEvent } from "./events.ts";
+import { pruneSessions } from "./sessions.ts";
+
+export interface RecorderOptions {
+  readonly trace: TraceOptions;
+  readonly ring: RingLimits;
+}
+
+export interface RecorderDependencies {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly emit: (event: RecorderEvent) => void;
+  /** Takes each generation as it is sealed. Called inside the socket's read: it must return at once. */
+  readonly onGeneration: (session: RecordedSession, generation: RecordedGeneration) => void;
+}
+
+/**
+ * Where a recorder stands; `since` is wall clock.
+ *
+ * connecting: a stream was asked for. recording: bytes flow. waiting: between tries, or between windows in poll mode.
+ */
+export interface RecorderState {
+  readonly kind: "connecting" | "recording" | "waiting" | "stopped";
+  readonly since: EpochMilliseconds;
+  /** For people: why it is so. */
+  readonly reason: string;
+  readonly mode: "stream" | "poll";
+  readonly format: string | undefined;
+}
+
+const FAILURE_BACKOFF = { first: milliseconds(250), max: milliseconds(30_000) };
+/** After an abort the runtime needs about 50 ms to let go of its tracer (measured), so the first tries are quick. */
+const BUSY_BACKOFF = { first: milliseconds(100), max: milliseconds(15_000) };
+
+/** Holds one target's execution trace: one connection after the other, a session and a ring for each. */
+export class Recorder {
+  readonly target: Target;
+  readonly #options: RecorderOptions;
+  readonly #deps: RecorderDependencies;
+  readonly #failure: Backoff;
+  readonly #busy: Backoff;
+  #current: SessionRing | undefined;
+  #previous: readonly RecordedSession[] = [];
+  #state: RecorderState;
+  #mode: "stream" | "poll";
+  #streamFor: Milliseconds;
+  #sessionCount = 0;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(target: Target, options: RecorderOptions, deps: RecorderDependencies) {
+    this.target = target;
+    this.#options = options;
+    this.#deps = deps;
+    this.#failure = new Backoff(FAILURE_BACKOFF, deps.random);
+    this.#busy = new Backoff(BUSY_BACKOFF, deps.random);
+    this.#mode = options.trace.mode === "poll" ? "poll" : "stream";
+    this.#streamFor = options.trace.seconds;
+    this.#state = this.#stateOf("waiting", "not started");
+  }
+
+  get state(): RecorderState {
+    return this.#state;
+  }
+
+  /** What is held, oldest session first. Costs nothing and does not change afterwards. */
+  sessions(): readonly RecordedSession[] {
+    const current = this.#current?.recorded();
+    return current === undefined ? this.#previous : [...this.#previous, current];
+  }
+
+  /** Records until `signal` is aborted. Never throws: every failure is an event and another try. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const began = this.#deps.clock.monotonic();
+      const pause = await this.#session(signal).catch((error: unknown) => this.#refused(error, signal));
+      if (signal.aborted) break;
+      const wait = this.#mode === "poll" && pause === 0 ? this.#untilNextWindow(began) : pause;
+      if (wait > 0) await this.#deps.clock.sleep(wait, signal).catch(() => undefined);
+    }
+    this.#setState("stopped", "the agent stops, or the target is no longer configured");
+    this.#wake();
+  }
+
+  /**
+   * Waits until what is held reaches `until`, or `limit` has passed, or nothing more will come.
+   * Returns whether it was reached.
+   */
+  async reaches(until: EpochMilliseconds, limit: Milliseconds, signal: AbortSignal): Promise<boolean> {
+    const deadline = this.#deps.clock.monotonic() + limit;
+    for (;;) {
+      if ((this.sessions().at(-1)?.generations.at(-1)?.wallEnd ?? 0) >= until) return true;
+      const left = deadline - this.#deps.clock.monotonic();
+      if (left <= 0 || this.#state.kind === "stopped") return false;
+      // A recorder that lost its target has nothing more to wait for: what came after the moment is gone.
+      if (this.#state.kind === "waiting" && this.#mode === "stream") return false;
+      await this.#next(milliseconds(left), signal);
+    }
+  }
+
+  async #next(limit: Milliseconds, signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const wake = (): void => done.abort();
+    this.#waiters.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
+    try {
+      await this.#deps.clock.sleep(limit, done.signal).catch(() => undefined);
+    } finally {
+      this.#waiters.delete(wake);
+      signal.removeEventListener("abort", wake);
+    }
+    signal.throwIfAborted();
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  /** One connection from open to end. Returns how long to wait before the next. */
+  async #session(signal: AbortSignal): Promise<Milliseconds> {
+    const { clock, emit } = this.#deps;
+    const { trace, ring } = this.#options;
+    const session = new SessionRing({
+      id: `${Math.floor(clock.now()).toString(36)}-${this.#sessionCount++}`,
+      limits: ring,
+      maxGenerationBytes: trace.maxGenerationBytes,
+    });
+    const asked = this.#mode === "poll" ? trace.window : this.#streamFor;
+    const intake: Intake = { session, received: 0, broken: undefined, recognised: false };
+    this.#setState("connecting", `asked ${this.target.address} for ${asked / 1000} s of trace`);
+    const end = await streamTrace(
+      this.#deps.dispatcher,
+      this.target,
+      trace,
+      asked,
+      () => {
+        emit({ kind: "stream.opened", target: this.target.name, session: session.id });
+        this.#setState("recording", "the stream is open");
+      },
+      (chunk) => this.#take(intake, chunk),
+      signal,
+    ).finally(() => this.#retire(session));
+    return this.#finish(intake, end);
+  }
+
+  /** Runs inside the socket's read. Returns false when the stream is of no use. */
+  #take(intake: Intake, chunk: Uint8Array): boolean {
+    const { session } = intake;
+    intake.received += chunk.length;
+    try {
+      const sealed = session.push(chunk, this.#deps.clock.now());
+      if (!intake.recognised && session.format !== undefined && !this.#recognise(intake, session.format))
+        return false;
+      this.#current = session;
+      for (const generation of sealed) this.#seal(intake, generation);
+      return true;
+    } catch (error) {
+      intake.broken = errorMessage(error);
+      return false;
+    }
+  }
+
+  #recognise(intake: Intake, format: string): boolean {
+    intake.recognised = true;
+    const { session } = intake;
+    const wanted = session.streamable && this.#options.trace.mode === "stream" ? "stream" : "poll";
+    const goesOn = this.#mode === wanted || wanted === "stream";
+    this.#mode = wanted;
+    this.#deps.emit({
+      kind: "stream.recognised",
+      target: this.target.name,
+      session: session.id,
+      format,
+      streamable: session.streamable,
+    });
+    this.#setState("recording", "the stream is open", format);
+    return goesOn;
+  }
+
+  #seal(intake: Intake, generation: RecordedGeneration): void {
+    const { session } = intake;
+    this.#previous = pruneSessions(this.#previous, session.full, this.#options.ring.maxBytes);
+    this.#failure.reset();
+    this.#busy.reset();
+    const recorded = session.recorded();
+    this.#deps.emit({
+      kind: "generation.sealed",
+      target: this.target.name,
+      session: session.id,
+      generation: generation.number,
+      bytes: generation.byteLength,
+      ringBytes: session.bytes,
+      ringSpan: milliseconds(session.spanNs / 1e6),
+      ringGenerations: recorded?.generations.length ?? 0,
+      evicted: session.takeEvicted(),
+      received: intake.received,
+    });
+    intake.received = 0;
+    if (recorded !== undefined) this.#deps.onGeneration(recorded, generation);
+    this.#wake();
+  }
+
+  #finish(intake: Intake, end: StreamEnd): Milliseconds {
+    const { session } = intake;
+    if (end.kind === "finished" && intake.broken === undefined) {
+      try {
+        for (const generation of session.end(this.#deps.clock.now())) this.#seal(intake, generation);
+      } catch (error) {
+        intake.broken = errorMessage(error);
+      }
+    }
+    const whole = session.recorded() !== undefined;
+    this.#retire(session);
+    if (intake.recognised && end.kind === "declined" && intake.broken === undefined) {
+      // A format that cannot be streamed: the runtime needs a moment to let go of its tracer.
+      return this.#busy.next();
+    }
+    const how = intake.broken !== undefined ? "broken" : end.kind === "lost" ? "lost" : "finished";
+    this.#deps.emit({
+      kind: "stream.ended",
+      target: this.target.name,
+      session: session.id,
+      how,
+      message: intake.broken ?? (end.kind === "lost" ? end.error.message : "after the seconds asked for"),
+      ...(end.kind === "lost" && {
+        code: end.error.code,
+        ...(end.error.hint !== undefined && { hint: end.error.hint }),
+      }),
+      droppedBytes: session.openBytes,
+    });
+    // A server that ends streams at once, without one whole generation, must not be asked in a tight loop.
+    const pause = how === "finished" && whole ? milliseconds(0) : this.#failure.next();
+    if (pause > 0) this.#setState("waiting", `the stream was ${how}; trying again`);
+    return pause;
+  }
+
+  #refused(error: unknown, signal: AbortSignal): Milliseconds {
+    if (signal.aborted) return milliseconds(0);
+    const refusal =
+      error instanceof ScrapeError
+        ? error
+        : new ScrapeError("connect", `cannot read the trace of ${this.target.address}`, { cause: error });
+    if (refusal.kind === "limit") {
+      this.#streamFor = shorterStream(this.#streamFor);
+    }
+    const pause = refusal.kind === "already-enabled" ? this.#busy.next() : this.#failure.next();
+    this.#deps.emit({ kind: "stream.refused", target: this.target.name, error: refusal, retryIn: pause });
+    this.#setState("waiting", errorMessage(refusal));
+    return pause;
+  }
+
+  /** The session takes no more; what it holds stays until newer sessions hold as much. */
+  #retire(session: SessionRing): void {
+    if (this.#current !== session) return;
+    session.close();
+    const recorded = session.recorded();
+    this.#current = undefined;
+    if (recorded !== undefined) {
+      this.#previous = pruneSessions([...this.#previous, recorded], false, this.#options.ring.maxBytes);
+    }
+    this.#wake();
+  }
+
+  #untilNextWindow(began: Milliseconds): Milliseconds {
+    this.#setState("waiting", "between two windows");
+    const next = began + this.#options.trace.interval - this.#deps.clock.monotonic();
+    return milliseconds(Math.max(0, next));
+  }
+
+  #setState(kind: RecorderState["kind"], reason: string, format = this.#state.format): void {
+    this.#state = this.#stateOf(kind, reason, format);
+    this.#wake();
+  }
+
+  #stateOf(kind: RecorderState["kind"], reason: string, format?: string): RecorderState {
+    return { kind, since: this.#deps.clock.now(), reason, mode: this.#mode, format };
+  }
+}
+
+/** What is known of the connection while its bytes come in. */
+interface Intake {
+  readonly session: SessionRing;
+  /** Bytes since the last sealed generation was reported. */
+  received: number;
+  /** Why the bytes can no longer be read, once that is so. */
+  broken: string | undefined;
+  recognised: boolean;
+}

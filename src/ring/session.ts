@@ -1,0 +1,214 @@
+import { bytes, epochMilliseconds, type Bytes, type EpochMilliseconds } from "../base/units.ts";
+import { TraceFormatError } from "../trace/error.ts";
+import { Framing, type RawGeneration } from "../trace/framing.ts";
+import { HEADER_BYTES, isV2Version } from "../trace/header.ts";
+import { nanosecondsPerTick, ticksToNanoseconds } from "../trace/time.ts";
+import type { RingLimits } from "./options.ts";
+import type { RecordedGeneration, RecordedSession, WallClockSource } from "./recording.ts";
+import { GenerationRing } from "./ring.ts";
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly limits: RingLimits;
+  readonly maxGenerationBytes: number;
+}
+
+/**
+ * One connection's bytes → its ring. Cuts at generation boundaries by batch headers alone, so that it keeps up with any
+ * stream.
+ *
+ * Traces of Go 1.21 and older, and of a Go newer than this program knows, cannot be cut: the whole of such a session is
+ * one generation, sealed at its end.
+ */
+export class SessionRing {
+  readonly id: string;
+  readonly #options: SessionOptions;
+  readonly #ring: GenerationRing<RecordedGeneration>;
+  readonly #framing: Framing;
+  #head: Uint8Array = new Uint8Array(0);
+  #format: string | undefined;
+  #streamable = true;
+  /** The bytes of a session that cannot be cut, after the header. */
+  #whole: Uint8Array[] = [];
+  #wholeBytes = 0;
+  #openedAt: EpochMilliseconds | undefined;
+  /** Least (arrival − trace time) seen, in ms: the best guess at how trace time lies on the wall clock. */
+  #arrivalAnchor = Infinity;
+  #clock: WallClockSource = "arrival";
+  #evicted = 0;
+  #live = true;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#ring = new GenerationRing(options.limits);
+    this.#framing = new Framing({ maxGenerationBytes: options.maxGenerationBytes });
+  }
+
+  /** The header's version, such as "1.26", once its 16 bytes have come. */
+  get format(): string | undefined {
+    return this.#format;
+  }
+
+  /** Whether this format can be cut while it comes in; known once `format` is. */
+  get streamable(): boolean {
+    return this.#streamable;
+  }
+
+  get full(): boolean {
+    return this.#ring.full;
+  }
+
+  get bytes(): Bytes {
+    return this.#ring.bytes;
+  }
+
+  get spanNs(): number {
+    return this.#ring.spanNs;
+  }
+
+  /** Bytes of the generation that is still open. */
+  get openBytes(): Bytes {
+    return bytes(this.#streamable ? this.#framing.pendingBytes : this.#wholeBytes);
+  }
+
+  /** How many generations were evicted since this was last asked. */
+  takeEvicted(): number {
+    const evicted = this.#evicted;
+    this.#evicted = 0;
+    return evicted;
+  }
+
+  /** What is held, or undefined before the first whole generation. Costs nothing and does not change afterwards. */
+  recorded(): RecordedSession | undefined {
+    const generations = this.#ring.snapshot();
+    if (generations.length === 0) return undefined;
+    return {
+      id: this.id,
+      header: this.#head,
+      format: this.#format ?? "unknown",
+      clock: this.#clock,
+      live: this.#live,
+      generations,
+    };
+  }
+
+  /**
+   * Takes the next bytes and gives back the generations they complete.
+   *
+   * @throws {TraceFormatError} the bytes are no trace, or a generation passes its bound. What the ring holds stays good.
+   */
+  push(chunk: Uint8Array, arrivedAt: EpochMilliseconds): readonly RecordedGeneration[] {
+    this.#openedAt ??= arrivedAt;
+    const rest = this.#format === undefined ? this.#readHeader(chunk) : chunk;
+    if (rest === undefined) return [];
+    if (this.#streamable) return this.#seal(this.#framing.push(rest), arrivedAt);
+    this.#wholeBytes += rest.length;
+    if (this.#wholeBytes > this.#options.maxGenerationBytes) {
+      throw new TraceFormatError("limit", `a window of more than ${this.#options.maxGenerationBytes} bytes`);
+    }
+    // The buffer belongs to the socket's reader: keep a copy.
+    this.#whole.push(rest.slice());
+    return [];
+  }
+
+  /** The server ended the stream properly: what is still open may be whole. */
+  end(at: EpochMilliseconds): readonly RecordedGeneration[] {
+    if (this.#streamable) return this.#seal(this.#framing.end(), at);
+    if (this.#wholeBytes === 0) return [];
+    const whole = concatenate(this.#whole, this.#wholeBytes);
+    const start = this.#openedAt ?? at;
+    // Times of these formats count from the trace's start, so the wall clock is all there is to order windows by.
+    const generation: RecordedGeneration = {
+      number: 1,
+      byteLength: whole.length,
+      bytes: whole,
+      startNs: start * 1e6,
+      endNs: at * 1e6,
+      wallStart: start,
+      wallEnd: at,
+    };
+    this.#whole = [];
+    this.#wholeBytes = 0;
+    this.#evicted += this.#ring.append(generation);
+    return [generation];
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#live = false;
+  }
+
+  /** Gathers the 16 bytes. Returns what the framing is to be fed, or undefined while they are not all there. */
+  #readHeader(chunk: Uint8Array): Uint8Array | undefined {
+    const gathered = concatenate([this.#head, chunk], this.#head.length + chunk.length);
+    if (gathered.length < HEADER_BYTES) {
+      this.#head = gathered;
+      return undefined;
+    }
+    this.#head = gathered.slice(0, HEADER_BYTES);
+    const text = String.fromCharCode(...this.#head);
+    const version = /^go 1\.(\d{1,2}) trace\0+$/.exec(text)?.[1];
+    if (version === undefined) {
+      throw new TraceFormatError(
+        "not-a-trace",
+        `the response is no Go execution trace: it begins with ${JSON.stringify(text)}`,
+      );
+    }
+    this.#format = `1.${version}`;
+    this.#streamable = isV2Version(Number(version));
+    return this.#streamable ? gathered : gathered.subarray(HEADER_BYTES);
+  }
+
+  #seal(generations: Iterable<RawGeneration>, arrivedAt: EpochMilliseconds): RecordedGeneration[] {
+    const sealed: RecordedGeneration[] = [];
+    for (const raw of generations) {
+      // A torn tail is dropped: Go 1.26's tools refuse a trace that has one.
+      if (raw.cut !== undefined) continue;
+      const generation = this.#place(raw, arrivedAt);
+      this.#evicted += this.#ring.append(generation);
+      sealed.push(generation);
+    }
+    return sealed;
+  }
+
+  /** Puts a generation on the trace's clock and on the wall clock. */
+  #place(raw: RawGeneration, arrivedAt: EpochMilliseconds): RecordedGeneration {
+    const { sync } = raw;
+    if (sync === undefined) {
+      throw new TraceFormatError("corrupt", "no frequency event found", {
+        generation: raw.number,
+        offset: raw.offset,
+      });
+    }
+    const nsPerTick = nanosecondsPerTick(sync.ticksPerSecond);
+    const startNs = ticksToNanoseconds(raw.minTicks, nsPerTick);
+    const endNs = ticksToNanoseconds(raw.maxTicks, nsPerTick);
+    this.#arrivalAnchor = Math.min(this.#arrivalAnchor, arrivedAt - endNs / 1e6);
+    let anchor = this.#arrivalAnchor;
+    if (sync.clock !== undefined) {
+      this.#clock = "snapshot";
+      const snapshotWall = sync.clock.seconds * 1000 + sync.clock.nanoseconds / 1e6;
+      anchor = snapshotWall - ticksToNanoseconds(sync.clock.ticks, nsPerTick) / 1e6;
+    }
+    return {
+      number: raw.number,
+      byteLength: raw.bytes.length,
+      bytes: raw.bytes,
+      startNs,
+      endNs,
+      wallStart: epochMilliseconds(startNs / 1e6 + anchor),
+      wallEnd: epochMilliseconds(endNs / 1e6 + anchor),
+    };
+  }
+}
+
+function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
+}
