@@ -1,0 +1,47 @@
+import type { Milliseconds } from "../base/units.ts";
+
+/** What happens between a firing and a capture on the spool's disk. */
+export type CaptureEvent =
+  | {
+      readonly kind: "capture.started";
+      readonly id: string;
+      readonly target: string;
+      readonly rule: string;
+      readonly message: string;
+    }
+  /** Another firing whose window overlaps joined a capture in progress. */
+  | {
+      readonly kind: "capture.merged";
+      readonly id: string;
+      readonly target: string;
+      readonly rule: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: "capture.completed";
+      readonly id: string;
+      readonly target: string;
+      readonly rules: readonly string[];
+      readonly bytes: number;
+      readonly generations: number;
+      /** What was asked for and is not in it. */
+      readonly omitted: readonly string[];
+      /** From the firing to the manifest on disk. */
+      readonly took: Milliseconds;
+    }
+  | {
+      readonly kind: "capture.failed";
+      readonly id: string;
+      readonly target: string;
+      readonly rule: string;
+      readonly code: string;
+      readonly message: string;
+      readonly hint?: string;
+    }
+  /** Too many captures in progress. */
+  | {
+      readonly kind: "capture.refused";
+      readonly target: string;
+      readonly rule: string;
+      readonly message: string;
+    };

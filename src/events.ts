@@ -1,0 +1,30 @@
+import type { CaptureEvent } from "./capture/events.ts";
+import type { ConfigEvent } from "./config/events.ts";
+import type { ObserveEvent } from "./observe/events.ts";
+import type { RecorderEvent } from "./recorder/events.ts";
+import type { StoreEvent } from "./store/events.ts";
+import type { TriggerEvent } from "./triggers/events.ts";
+
+/** The agent's own life. */
+export type LifeEvent =
+  | { readonly kind: "agent.started"; readonly version: string; readonly address: string }
+  | { readonly kind: "agent.stopping"; readonly reason: string }
+  | { readonly kind: "agent.stopped" }
+  | {
+      readonly kind: "agent.problem";
+      readonly code: string;
+      readonly message: string;
+      readonly hint?: string;
+    };
+
+/** All that happens: each folder declares its own, telemetry makes one log line and metrics of each. */
+export type AgentEvent =
+  | RecorderEvent
+  | ObserveEvent
+  | TriggerEvent
+  | CaptureEvent
+  | StoreEvent
+  | ConfigEvent
+  | LifeEvent;
+
+export type Emit = (event: AgentEvent) => void;

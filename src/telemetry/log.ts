@@ -1,0 +1,235 @@
+/**
+ * Events → log lines. Levels by what the operator must do: error, data was lost or a person is needed; warn, it went
+ * wrong and recovers by itself; info, a state changed; debug, everything else.
+ */
+
+import { pino, type DestinationStream, type Logger } from "pino";
+import { assertNever } from "../base/errors.ts";
+import type { AgentEvent } from "../events.ts";
+import type { LogOptions } from "./options.ts";
+
+type Level = "debug" | "info" | "warn" | "error";
+interface Line {
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Lines with the same key in a row, and no `clears` between, are written once at their level, then at debug. */
+  readonly once?: string;
+  /** The key of the `once` lines whose state this ends. */
+  readonly clears?: string;
+}
+
+/** Writes JSON lines to `destination` (standard output when absent). */
+export class EventLog {
+  readonly #logger: Logger;
+  readonly #said = new Map<string, string>();
+
+  constructor(options: LogOptions, destination?: DestinationStream) {
+    const settings = {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level: string) => ({ level }) },
+    };
+    this.#logger = destination === undefined ? pino(settings) : pino(settings, destination);
+  }
+
+  set level(level: LogOptions["level"]) {
+    this.#logger.level = level;
+  }
+
+  write(event: AgentEvent): void {
+    const line = describe(event);
+    if (line.clears !== undefined) this.#said.delete(line.clears);
+    let { level } = line;
+    if (line.once !== undefined) {
+      const [state = "", detail = ""] = line.once.split("\0");
+      if (this.#said.get(state) === detail) level = "debug";
+      else this.#said.set(state, detail);
+    }
+    this.#logger[level]({ event: event.kind, ...line.fields }, line.message);
+  }
+}
+
+const once = (state: string, detail: string): string => `${state}\0${detail}`;
+const streamState = (target: string): string => `stream ${target}`;
+
+function describe(event: AgentEvent): Line {
+  const { kind: _kind, ...fields } = event;
+  switch (event.kind) {
+    case "stream.opened":
+      return { level: "debug", message: `the trace stream of ${event.target} is open`, fields };
+    case "stream.recognised":
+      return event.streamable
+        ? {
+            level: "info",
+            message: `recording ${event.target}: trace format Go ${event.format}`,
+            fields,
+            once: once(streamState(event.target), `up ${event.format}`),
+          }
+        : {
+            level: "warn",
+            message: `${event.target} writes the trace format of Go ${event.format}, which cannot be cut while it is written: it is polled in windows, with gaps. Go 1.22 or newer is recorded without gaps.`,
+            fields,
+            once: once(streamState(event.target), `poll ${event.format}`),
+          };
+    case "stream.refused":
+      return {
+        level: "warn",
+        message: event.error.message,
+        fields: {
+          target: event.target,
+          code: event.error.code,
+          hint: event.error.hint,
+          retry_in_ms: Math.round(event.retryIn),
+        },
+        once: once(streamState(event.target), event.error.code),
+      };
+    case "stream.ended":
+      return event.how === "finished"
+        ? { level: "debug", message: `the trace stream of ${event.target} ended as asked`, fields }
+        : {
+            level: "warn",
+            message: `the trace stream of ${event.target} was ${event.how}: ${event.message}; what was recorded is kept`,
+            fields,
+            once: once(streamState(event.target), event.how),
+          };
+    case "generation.sealed":
+      return {
+        level: "debug",
+        message: `generation ${event.generation} of ${event.target} is whole`,
+        fields,
+      };
+    default:
+      return describeOther(event, fields);
+  }
+}
+
+function describeOther(
+  event: Exclude<AgentEvent, { kind: `stream.${string}` | "generation.sealed" }>,
+  fields: Readonly<Record<string, unknown>>,
+): Line {
+  switch (event.kind) {
+    case "generation.analysed":
+      return {
+        level: "debug",
+        message: `generation ${event.generation} of ${event.target} was read`,
+        fields,
+      };
+    case "generation.skipped":
+      return {
+        level: "warn",
+        message: `analysis of ${event.target} is behind: generation ${event.generation} was skipped (it stays in the ring)`,
+        fields,
+        once: once(`analysis ${event.target}`, "skipped"),
+      };
+    case "generation.unreadable":
+      return {
+        level: "warn",
+        message: `generation ${event.generation} of ${event.target} cannot be read: ${event.message}`,
+        fields,
+        once: once(`analysis ${event.target}`, event.code),
+      };
+    case "analyser.restarted":
+      return {
+        level: "error",
+        message: `the analysis thread died and was started again: ${event.message}`,
+        fields,
+      };
+    case "trigger.fired":
+      return { level: "info", message: event.message, fields };
+    case "trigger.suppressed":
+      return { level: "debug", message: event.message, fields };
+    case "capture.started":
+      return { level: "info", message: `capturing ${event.target}: ${event.message}`, fields };
+    case "capture.merged":
+      return { level: "info", message: `joined the capture of ${event.target}: ${event.message}`, fields };
+    case "capture.completed":
+      return {
+        level: event.omitted.length === 0 ? "info" : "warn",
+        message:
+          event.omitted.length === 0
+            ? `captured ${event.target}`
+            : `captured ${event.target} without ${event.omitted.join(", ")}`,
+        fields,
+      };
+    case "capture.failed":
+      return { level: "error", message: `the capture of ${event.target} failed: ${event.message}`, fields };
+    case "capture.refused":
+      return { level: "warn", message: event.message, fields };
+    case "config.loaded":
+      return { level: "info", message: `configuration ${event.file} is in use`, fields };
+    case "config.rejected":
+      return {
+        level: "error",
+        message: `configuration ${event.file} cannot be used; the one before goes on`,
+        fields: { file: event.file, problems: event.problems },
+      };
+    case "agent.started":
+      return { level: "info", message: `gorewind ${event.version} serves ${event.address}`, fields };
+    case "agent.stopping":
+      return { level: "info", message: `stopping: ${event.reason}`, fields };
+    case "agent.stopped":
+      return { level: "info", message: "stopped", fields };
+    case "agent.problem":
+      return { level: "error", message: event.message, fields };
+    default:
+      return describeStore(event, fields);
+  }
+}
+
+type StoreEvents = Extract<
+  AgentEvent,
+  { kind: `upload.${string}` | `spool.${string}` | `retention.${string}` | "capture.accepted" }
+>;
+
+function describeStore(event: StoreEvents, fields: Readonly<Record<string, unknown>>): Line {
+  switch (event.kind) {
+    case "capture.accepted":
+      return { level: "info", message: `capture ${event.id} is safe on disk`, fields };
+    case "upload.started":
+      return { level: "debug", message: `uploading ${event.id}`, fields };
+    case "upload.retried":
+      return {
+        level: "warn",
+        message: `uploading ${event.id} failed and is tried again: ${event.message}`,
+        fields,
+        once: once("upload", event.code),
+      };
+    case "upload.failed":
+      return {
+        level: "error",
+        message: `uploading ${event.id} failed and needs a person: ${event.message}`,
+        fields,
+        once: once("upload", event.code),
+      };
+    case "upload.completed":
+      return { level: "info", message: `stored ${event.id} at ${event.location}`, fields, clears: "upload" };
+    case "upload.leftover_aborted":
+      return { level: "info", message: `gave up a leftover upload of ${event.key}`, fields };
+    case "spool.full":
+      return { level: "error", message: `the spool is full: capture ${event.id} was refused`, fields };
+    case "spool.dropped":
+      return {
+        level: "error",
+        message: `capture ${event.id} was dropped before it was stored: ${event.reason}`,
+        fields,
+      };
+    case "spool.recovered":
+      return {
+        level: "info",
+        message: `the spool holds ${event.recovery.captures} captures to upload`,
+        fields,
+      };
+    case "spool.journal_failed":
+      return { level: "warn", message: event.message, fields, once: once("journal", event.code) };
+    case "spool.waited_for_lease":
+      return { level: "warn", message: `the spool was in use by ${event.holder}`, fields };
+    case "retention.deleted":
+      return { level: "info", message: `retention deleted ${event.id}: ${event.reason}`, fields };
+    case "retention.failed":
+      return { level: "warn", message: event.message, fields, once: once("retention", event.code) };
+    default:
+      return assertNever(event);
+  }
+}
