@@ -1,0 +1,106 @@
+import { assertNever } from "../base/errors.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Labels, SignalSource } from "../signals/signal.ts";
+import { formatAggregate } from "./aggregate.ts";
+import { queryUnit } from "./build-condition.ts";
+import { leavesOf, type Leaf } from "./condition.ts";
+import type { Reading } from "./detector.ts";
+import type { Condition, Rule, SignalQuery } from "./rule.ts";
+import { formatValue } from "./threshold.ts";
+
+/** A rule with what the engine asks of it at every step. */
+export interface CompiledRule {
+  readonly rule: Rule;
+  readonly leaves: readonly Leaf[];
+  readonly leafSources: readonly ReadonlySet<SignalSource>[];
+  readonly sources: ReadonlySet<SignalSource>;
+  readonly by: readonly string[] | "all";
+  /** Whether nothing seen can make it true, so that it has to be judged even when nothing comes. */
+  readonly fallsTrue: boolean;
+}
+
+export function compileRule(rule: Rule): CompiledRule {
+  const leaves = leavesOf(rule.when);
+  const leafSources = leaves.map((leaf) => new Set(queriesOf(leaf).map((query) => query.signal.source)));
+  const only = leaves.length === 1 ? leaves[0] : undefined;
+  const own = only?.kind === "signal" && only.test.kind !== "absent" ? only.query.signal.groupBy : [];
+  return {
+    rule,
+    leaves,
+    leafSources,
+    sources: new Set(leafSources.flatMap((sources) => [...sources])),
+    by: rule.by ?? own,
+    fallsTrue: canFallTrue(rule.when),
+  };
+}
+
+export function queriesOf(leaf: Leaf): readonly SignalQuery[] {
+  return leaf.kind === "signal" ? [leaf.query] : leaf.queries.map(([, query]) => query);
+}
+
+/** Whether the leaf's series tell the rule's label sets apart; else all label sets share them. */
+export function tellsApart(leaf: Leaf, by: readonly string[] | "all"): boolean {
+  if (leaf.kind === "signal" && leaf.test.kind === "absent") return by === "all" || by.length === 0;
+  if (by === "all" || by.length === 0) return true;
+  return queriesOf(leaf).some(
+    ({ signal }) => signal.openLabels || by.some((label) => signal.labels.includes(label)),
+  );
+}
+
+function canFallTrue(condition: Condition): boolean {
+  switch (condition.kind) {
+    case "signal":
+      return condition.test.kind === "absent";
+    case "expression":
+      return false;
+    case "not":
+      return true;
+    case "all":
+    case "any":
+      return condition.conditions.some(canFallTrue);
+    default:
+      return assertNever(condition);
+  }
+}
+
+/** `p99 of sched_latency_seconds over 10s was 12ms, above 10ms`. */
+export function describeReading(leaf: Leaf, labels: Labels, reading: Reading): string {
+  if (leaf.kind === "expression") return `${leaf.text} is true`;
+  const { query, test } = leaf;
+  const series = `${query.signal.name}${formatLabels(labels)}`;
+  const unit = queryUnit(query);
+  const value = reading.value === undefined ? "unknown" : formatValue(reading.value, unit);
+  const level = reading.level === undefined ? "" : formatValue(reading.level, unit);
+  const subject = `${subjectOf(query, series)} was ${value}`;
+  switch (test.kind) {
+    case "threshold":
+      if (query.signal.kind === "event" && query.aggregate.kind === "each" && test.level === 0)
+        return `${series} happened`;
+      if (test.breachRatio !== undefined) {
+        const share = formatValue(test.breachRatio, { unit: "ratio", perSecond: false });
+        return `more than ${share} of ${reading.samples} values of ${series} over ${formatDuration(query.window)} were ${test.direction} ${level}, the worst ${value}`;
+      }
+      return `${subject}, ${test.direction} ${level}`;
+    case "change":
+      return `${subject}, against an average of ${level}`;
+    case "high_water":
+      return `${subject}, above its high-water mark of ${level}`;
+    case "absent":
+      return `${series} was not seen for ${value}`;
+    case "anomaly":
+      return `${subject}, outside of its learned band that ends at ${level}`;
+    default:
+      return assertNever(test);
+  }
+}
+
+function subjectOf({ aggregate, window }: SignalQuery, series: string): string {
+  if (aggregate.kind === "each" || aggregate.kind === "last") return series;
+  return `${formatAggregate(aggregate)} of ${series}${window === 0 ? "" : ` over ${formatDuration(window)}`}`;
+}
+
+/** As Prometheus writes a series' labels: `{task="checkout"}`; nothing without labels. */
+export function formatLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}

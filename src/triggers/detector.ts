@@ -1,0 +1,37 @@
+import type { EpochMilliseconds } from "../base/units.ts";
+import type { SignalDefinition } from "../signals/catalog.ts";
+import type { Labels, SignalSource } from "../signals/signal.ts";
+import type { Interval } from "./interval.ts";
+
+/** `unknown`: too little data to say. It never fires, not even under `not`. */
+export type Truth = "true" | "false" | "unknown";
+
+/** What a condition saw, for the firing and for people. */
+export interface Reading {
+  readonly value: number | undefined;
+  /** What the value was held against. */
+  readonly level: number | undefined;
+  /** When it was so: the worst value's own moment, or the interval's end. */
+  readonly at: EpochMilliseconds;
+  readonly samples: number;
+}
+
+/** Watches one condition for one target and one label set. */
+export interface Detector {
+  /** One series' interval; several may come for the same one. */
+  add(interval: Interval): void;
+  /** Where it looks at several queries: what takes the intervals of this series instead of `add`. */
+  accept?(signal: SignalDefinition, labels: Labels): (interval: Interval) => void;
+  /**
+   * All series of the interval that ended at `at` were added.
+   * @param covered ms since the target is known. @param source whose interval it was.
+   */
+  judge(at: EpochMilliseconds, covered: number, source: SignalSource): Truth;
+  /** Whether there is evidence that no firing has used yet. Asked after `judge`. */
+  isFresh(): boolean;
+  /** A firing used the evidence. */
+  consume(): void;
+  read(): Reading;
+  /** Whether it holds nothing that would be missed. */
+  readonly isIdle: boolean;
+}

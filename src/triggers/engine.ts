@@ -1,0 +1,265 @@
+/**
+ * The rule engine: what was observed → what is to be captured. It has no clock and does nothing itself: `now` is
+ * given, decisions are returned.
+ */
+
+import { milliseconds, type EpochMilliseconds } from "../base/units.ts";
+import type { Labels, ObservationBatch, SignalSource } from "../signals/signal.ts";
+import { queryUnit } from "./build-condition.ts";
+import { compileRule, describeReading, type CompiledRule } from "./compiled-rule.ts";
+import type { Decision, Fired, Firing, Origin } from "./decision.ts";
+import { cooldownEnd, type Instance } from "./instance.ts";
+import { type AgentHealth, GlobalBudget, refuse, remaining, type Refusal } from "./limits.ts";
+import type { RuleOnTarget } from "./rule-on-target.ts";
+import type { CaptureRequest, TriggerOptions } from "./rule.ts";
+import { TargetState } from "./target-state.ts";
+
+/** What a manual capture takes when nothing else is asked for. */
+export const MANUAL_CAPTURE: CaptureRequest = {
+  before: milliseconds(10_000),
+  after: milliseconds(1000),
+  profiles: [
+    { name: "goroutine", duration: undefined },
+    { name: "heap", duration: undefined },
+  ],
+  also: [],
+};
+
+export interface ManualRequest {
+  readonly origin?: Exclude<Origin, "rule">;
+  readonly capture?: CaptureRequest;
+  readonly labels?: Labels;
+}
+
+export interface TriggerEngine {
+  /** A target that is there before anything was observed of it: so that its absence is noticed. */
+  addTarget(name: string, labels: Labels, now: EpochMilliseconds): void;
+  /** Everything that is known of it goes. */
+  removeTarget(name: string): void;
+  /** One source's news of one target. An unknown target is added. */
+  observe(batch: ObservationBatch, now: EpochMilliseconds): readonly Decision[];
+  /** About once a second: what comes true, or ends, because nothing came. */
+  tick(now: EpochMilliseconds): readonly Decision[];
+  /** Someone asked for a capture. No limit applies, and it counts against none. @param reason one sentence for people. */
+  manual(target: string, reason: string, now: EpochMilliseconds, request?: ManualRequest): Fired;
+  /** An automatic capture turned out to be so big. */
+  recordBytes(bytes: number, now: EpochMilliseconds): void;
+  /** For self-protection. */
+  setHealth(health: AgentHealth): void;
+  readonly counters: EngineCounters;
+}
+
+/** All since the start. */
+export interface EngineCounters {
+  readonly evaluations: number;
+  readonly firings: number;
+  readonly suppressed: number;
+  /** Label sets and series that gave way at a bound. */
+  readonly evicted: number;
+}
+
+export interface EngineDependencies {
+  /** 0 to below 1. */
+  readonly random: () => number;
+}
+
+export function createTriggerEngine(
+  options: TriggerOptions,
+  dependencies: EngineDependencies,
+): TriggerEngine {
+  return new Engine(options, dependencies);
+}
+
+class Engine implements TriggerEngine {
+  readonly #rules: readonly CompiledRule[];
+  readonly #budget: GlobalBudget;
+  readonly #random: () => number;
+  readonly #targets = new Map<string, TargetState>();
+  #evaluations = 0;
+  #firings = 0;
+  #suppressed = 0;
+  /** Of targets that are gone. */
+  #evictedBefore = 0;
+
+  constructor(options: TriggerOptions, { random }: EngineDependencies) {
+    this.#rules = options.rules.map(compileRule);
+    this.#budget = new GlobalBudget(options.limits);
+    this.#random = random;
+  }
+
+  addTarget(name: string, labels: Labels, now: EpochMilliseconds): void {
+    if (!this.#targets.has(name)) this.#add(name, labels, now);
+  }
+
+  removeTarget(name: string): void {
+    const state = this.#targets.get(name);
+    if (state !== undefined) this.#evictedBefore += evictedOf(state);
+    this.#targets.delete(name);
+  }
+
+  observe(batch: ObservationBatch, now: EpochMilliseconds): readonly Decision[] {
+    const state = this.#targets.get(batch.target) ?? this.#add(batch.target, batch.targetLabels, now);
+    state.add(batch, now);
+    const decisions: Decision[] = [];
+    const covered = now - state.since + batch.interval;
+    for (const rule of state.rulesOf(batch.source)) {
+      for (const instance of rule.instances.values()) {
+        if (!rule.compiled.fallsTrue && instance.isIdle) continue;
+        this.#step(state, rule, instance, { at: batch.at, covered, source: batch.source, now }, decisions);
+      }
+    }
+    return decisions;
+  }
+
+  tick(now: EpochMilliseconds): readonly Decision[] {
+    const decisions: Decision[] = [];
+    for (const state of this.#targets.values()) {
+      for (const [source, at] of state.silentSources(now)) {
+        for (const rule of state.rulesOf(source)) {
+          for (const instance of rule.instances.values()) {
+            if (!rule.compiled.fallsTrue && instance.phase.kind === "inactive") continue;
+            this.#step(state, rule, instance, { at, covered: now - state.since, source, now }, decisions);
+          }
+        }
+      }
+    }
+    return decisions;
+  }
+
+  manual(target: string, reason: string, now: EpochMilliseconds, request: ManualRequest = {}): Fired {
+    return {
+      kind: "fired",
+      rule: "manual",
+      origin: request.origin ?? "manual",
+      severity: "info",
+      target,
+      at: now,
+      decidedAt: now,
+      message: reason,
+      labels: request.labels ?? {},
+      annotations: {},
+      capture: request.capture ?? MANUAL_CAPTURE,
+    };
+  }
+
+  recordBytes(bytes: number, now: EpochMilliseconds): void {
+    this.#budget.recordBytes(now, bytes);
+  }
+
+  setHealth(health: AgentHealth): void {
+    this.#budget.health = health;
+  }
+
+  get counters(): EngineCounters {
+    let evicted = this.#evictedBefore;
+    for (const state of this.#targets.values()) evicted += evictedOf(state);
+    return { evaluations: this.#evaluations, firings: this.#firings, suppressed: this.#suppressed, evicted };
+  }
+
+  #add(name: string, labels: Labels, now: EpochMilliseconds): TargetState {
+    const state = new TargetState(name, labels, this.#rules, now);
+    this.#targets.set(name, state);
+    return state;
+  }
+
+  #step(
+    state: TargetState,
+    rule: RuleOnTarget,
+    instance: Instance,
+    moment: Moment,
+    decisions: Decision[],
+  ): void {
+    this.#evaluations++;
+    if (!instance.step(moment.at, moment.covered, moment.source)) return;
+    const refusal = this.#check(state, rule, instance, moment.now);
+    const isNews = refusal?.reason !== instance.lastRefusal?.reason;
+    instance.lastRefusal = refusal;
+    if (refusal === undefined) {
+      decisions.push({ kind: "fired", ...firingOf(state, instance, moment.now) });
+      this.#firings++;
+      instance.firings++;
+      instance.lastFired = moment.now;
+      rule.history.record(moment.now);
+      this.#budget.recordFiring(moment.now);
+      instance.consume();
+      return;
+    }
+    this.#suppressed++;
+    instance.suppressed++;
+    const endsEvidence = refusal.reason === "dry_run" || refusal.reason === "skip";
+    if (isNews || endsEvidence)
+      decisions.push({ kind: "suppressed", ...firingOf(state, instance, moment.now), ...refusal });
+    if (refusal.reason === "dry_run") rule.history.record(moment.now);
+    if (endsEvidence) instance.lastFired = moment.now;
+    if (endsEvidence || refusal.reason === "warm_up") instance.consume();
+  }
+
+  /** The chance to skip is taken before the counts, so that what was skipped is not counted. */
+  #check(
+    state: TargetState,
+    rule: RuleOnTarget,
+    instance: Instance,
+    now: EpochMilliseconds,
+  ): Refusal | undefined {
+    const { limits, dryRun } = instance.rule;
+    const warmUntil = state.warmSince + limits.warmUp;
+    if (now < warmUntil && !isExemptFromWarmUp(instance)) {
+      return refuse("warm_up", `warming up for another ${remaining(warmUntil, now)}`, warmUntil);
+    }
+    const coolUntil = cooldownEnd(instance, now);
+    if (coolUntil !== undefined && now < coolUntil) {
+      return refuse("cooldown", `in cooldown for another ${remaining(coolUntil, now)}`, coolUntil);
+    }
+    if (limits.skipProbability > 0 && this.#random() < limits.skipProbability) {
+      return refuse("skip", `left out by chance, skip_probability is ${limits.skipProbability}`);
+    }
+    const overCount = rule.history.check(limits, now);
+    if (overCount !== undefined) return overCount;
+    if (dryRun) return refuse("dry_run", "would have captured, but dry_run is set");
+    return this.#budget.check(now);
+  }
+}
+
+interface Moment {
+  readonly at: EpochMilliseconds;
+  readonly covered: number;
+  readonly source: SignalSource;
+  readonly now: EpochMilliseconds;
+}
+
+/** A crash or an alert is no start-up noise. */
+function isExemptFromWarmUp(instance: Instance): boolean {
+  const sources = instance.compiled.leafSources[instance.leadingLeaf];
+  return sources !== undefined && (sources.has("target") || sources.has("external"));
+}
+
+function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds): Firing {
+  const { rule } = instance;
+  const index = instance.leadingLeaf;
+  const leaf = instance.compiled.leaves[index];
+  const reading = instance.detectors[index]?.read();
+  const unit = leaf?.kind === "signal" ? queryUnit(leaf.query) : undefined;
+  const message =
+    leaf === undefined || reading === undefined ? rule.name : describeReading(leaf, instance.labels, reading);
+  return {
+    rule: rule.name,
+    origin: "rule",
+    severity: rule.severity,
+    target: state.name,
+    at: reading?.at ?? now,
+    decidedAt: now,
+    ...(leaf?.kind === "signal" ? { signal: leaf.query.signal.name } : {}),
+    seriesLabels: instance.labels,
+    ...(reading?.value === undefined ? {} : { value: reading.value }),
+    ...(reading?.level === undefined ? {} : { threshold: reading.level }),
+    ...(unit === undefined ? {} : { unit: `${unit.unit}${unit.perSecond ? "/s" : ""}` }),
+    message,
+    labels: rule.labels,
+    annotations: rule.annotations,
+    capture: rule.capture,
+  };
+}
+
+function evictedOf(state: TargetState): number {
+  return state.seriesEvicted + state.rules.reduce((sum, rule) => sum + rule.evicted, 0);
+}

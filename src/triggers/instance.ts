@@ -1,0 +1,124 @@
+import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
+import type { Labels, SignalSource } from "../signals/signal.ts";
+import { evaluate, supporters } from "./condition.ts";
+import type { Detector, Truth } from "./detector.ts";
+import { EvaluationLog } from "./evaluation-log.ts";
+import type { Refusal } from "./limits.ts";
+import type { CompiledRule } from "./compiled-rule.ts";
+import type { Rule } from "./rule.ts";
+
+/**
+ * - `inactive`: the condition does not hold.
+ * - `pending`: it holds, but not yet for as long as `for` asks.
+ * - `firing`: it held long enough, and has not been false for longer than `keep_firing_for` since.
+ */
+export type Phase =
+  | { readonly kind: "inactive" }
+  | { readonly kind: "pending"; readonly since: EpochMilliseconds }
+  | { readonly kind: "firing"; readonly since: EpochMilliseconds; readonly lastTrue: EpochMilliseconds };
+
+const INACTIVE: Phase = { kind: "inactive" };
+
+/** One rule watching one target and one label set. */
+export class Instance {
+  readonly compiled: CompiledRule;
+  readonly labels: Labels;
+  /** One a leaf of the rule's condition; those of leaves that do not tell the label sets apart are shared. */
+  readonly detectors: readonly Detector[];
+  readonly log = new EvaluationLog();
+
+  phase: Phase = INACTIVE;
+  truth: Truth = "unknown";
+  readonly #truths: Truth[];
+  #wasDelivered = false;
+
+  /** The agent's clock. */
+  lastTouched: EpochMilliseconds;
+  lastFired: EpochMilliseconds | undefined;
+  lastRefusal: Refusal | undefined;
+  /** Its label set gave way to another; its series have to subscribe anew. */
+  isEvicted = false;
+  firings = 0;
+  suppressed = 0;
+
+  constructor(
+    compiled: CompiledRule,
+    labels: Labels,
+    detectors: readonly Detector[],
+    now: EpochMilliseconds,
+  ) {
+    this.compiled = compiled;
+    this.labels = labels;
+    this.detectors = detectors;
+    this.lastTouched = now;
+    this.#truths = detectors.map(() => "unknown");
+  }
+
+  get rule(): Rule {
+    return this.compiled.rule;
+  }
+
+  /** Judges the interval of `source` that ended at `at`. @returns whether it is to fire, if no limit is against it. */
+  step(at: EpochMilliseconds, covered: number, source: SignalSource): boolean {
+    const { detectors, compiled } = this;
+    for (let i = 0; i < detectors.length; i++) {
+      const isFed = compiled.leafSources[i]?.has(source) ?? false;
+      if (isFed) this.#truths[i] = detectors[i]?.judge(at, covered, source) ?? "unknown";
+    }
+    let index = 0;
+    this.truth = evaluate(this.rule.when, () => this.#truths[index++] ?? "unknown");
+    this.#advance(at);
+    this.log.push(at, this.truth);
+    return this.phase.kind === "firing" && this.truth === "true" && this.#hasNewEvidence();
+  }
+
+  /** The leaf that a firing is explained by: the first that makes the condition true, else the first of all. */
+  get leadingLeaf(): number {
+    return (this.truth === "true" ? supporters(this.rule.when, this.#truths)[0] : undefined) ?? 0;
+  }
+
+  /** It fired, or a limit that uses up the evidence was against it. */
+  consume(): void {
+    this.#wasDelivered = true;
+    for (const detector of this.detectors) detector.consume();
+  }
+
+  get isIdle(): boolean {
+    return this.phase.kind === "inactive" && this.detectors.every((detector) => detector.isIdle);
+  }
+
+  #advance(at: EpochMilliseconds): void {
+    const holds = this.truth === "true";
+    switch (this.phase.kind) {
+      case "inactive":
+        if (holds) this.phase = this.rule.for === 0 ? this.#begin(at) : { kind: "pending", since: at };
+        return;
+      case "pending":
+        if (!holds) this.phase = INACTIVE;
+        else if (at - this.phase.since >= this.rule.for) this.phase = this.#begin(at);
+        return;
+      case "firing":
+        if (holds) this.phase = { ...this.phase, lastTrue: at };
+        else if (at - this.phase.lastTrue >= this.rule.keepFiringFor) this.phase = INACTIVE;
+    }
+  }
+
+  #begin(at: EpochMilliseconds): Phase {
+    this.#wasDelivered = false;
+    return { kind: "firing", since: at, lastTrue: at };
+  }
+
+  /** The first time of an episode; later, when the rule repeats, only for what no firing has used. */
+  #hasNewEvidence(): boolean {
+    if (!this.#wasDelivered) return true;
+    if (!this.rule.repeat) return false;
+    return supporters(this.rule.when, this.#truths).some((leaf) => this.detectors[leaf]?.isFresh() ?? false);
+  }
+}
+
+/** The moment a cooldown that began at `since` ends. A clock that was set back does not make it longer. */
+export function cooldownEnd(instance: Instance, now: EpochMilliseconds): EpochMilliseconds | undefined {
+  if (instance.lastFired === undefined) return undefined;
+  if (instance.lastFired > now) instance.lastFired = now;
+  return epochMilliseconds(instance.lastFired + instance.rule.limits.cooldown);
+}

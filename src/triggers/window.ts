@@ -1,0 +1,272 @@
+import { assertNever } from "../base/errors.ts";
+import type { EpochMilliseconds } from "../base/units.ts";
+import { quantile } from "./aggregate.ts";
+import type { Interval } from "./interval.ts";
+import type { SignalQuery } from "./rule.ts";
+
+/** The series of one group in one interval. */
+interface Entry {
+  readonly at: EpochMilliseconds;
+  /** Values there were, and values kept. */
+  total: number;
+  kept: number;
+  sum: number;
+  min: number;
+  max: number;
+  /** Values beyond the level, and those of them that no firing has used yet. */
+  breaching: number;
+  fresh: number;
+  /** The worst value beyond the level, and its moment. */
+  worst: number;
+  worstAt: EpochMilliseconds;
+  /** The values themselves, where a quantile is asked for. */
+  readonly parts: Interval[];
+}
+
+/** Which values count as beyond the level; undefined when nobody asks. */
+export interface Breach {
+  readonly direction: "above" | "below";
+  readonly level: number;
+}
+
+/**
+ * The intervals of one query's window, with running totals: a step costs what is new and what leaves, not what is
+ * there. How many values lie beyond the level is counted as they come, since that alone decides the tests on single
+ * values and on quantiles.
+ */
+export class SampleWindow {
+  readonly #query: SignalQuery;
+  readonly #breach: Breach | undefined;
+  readonly #isGauge: boolean;
+  readonly #keepsValues: boolean;
+  readonly #entries: Entry[] = [];
+  #head = 0;
+  #open: Entry | undefined;
+
+  total = 0;
+  kept = 0;
+  sum = 0;
+  breaching = 0;
+  fresh = 0;
+  /** Whether an interval came since `consume`. */
+  isNew = false;
+
+  constructor(query: SignalQuery, breach: Breach | undefined) {
+    this.#query = query;
+    this.#breach = breach;
+    this.#isGauge = query.signal.kind === "gauge";
+    this.#keepsValues = query.aggregate.kind === "quantile" && !this.#isGauge;
+  }
+
+  /** Several series of one interval may come, one after another. */
+  add(interval: Interval): void {
+    if (interval.values.length === 0) return;
+    if (this.#open !== undefined && this.#open.at !== interval.at) this.#close();
+    const entry = (this.#open ??= newEntry(interval.at));
+    entry.total += interval.total;
+    entry.kept += interval.values.length;
+    entry.sum += interval.sum;
+    if (interval.min < entry.min) entry.min = interval.min;
+    if (interval.max > entry.max) entry.max = interval.max;
+    if (this.#keepsValues) entry.parts.push(interval);
+    if (this.#breach !== undefined && !this.#isGauge) countBreaches(entry, interval, this.#breach);
+    this.isNew = true;
+  }
+
+  /** Ends the interval that is being added, and lets go of what left the window. */
+  advance(at: EpochMilliseconds): void {
+    if (this.#open !== undefined) this.#close();
+    const entries = this.#entries;
+    const { window } = this.#query;
+    while (this.#head < entries.length) {
+      const oldest = entries[this.#head];
+      if (oldest === undefined || (window === 0 ? oldest.at >= at : oldest.at > at - window)) break;
+      this.#forget(oldest);
+      this.#head++;
+    }
+    if (this.#head > 16 && this.#head * 2 > entries.length) {
+      entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** What is beyond the level now has made its firing. */
+  consume(): void {
+    for (let i = this.#head; i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (entry !== undefined) entry.fresh = 0;
+    }
+    this.fresh = 0;
+    this.isNew = false;
+  }
+
+  get isEmpty(): boolean {
+    return this.#head === this.#entries.length && this.#open === undefined;
+  }
+
+  /** How many values can be judged: a gauge gives one an interval. */
+  get samples(): number {
+    return this.#isGauge ? this.#entries.length - this.#head : this.kept;
+  }
+
+  /** The worst value of the newest interval that has one beyond the level. */
+  get worst(): { readonly value: number; readonly at: EpochMilliseconds } | undefined {
+    for (let i = this.#entries.length - 1; i >= this.#head; i--) {
+      const entry = this.#entries[i];
+      if (entry !== undefined && entry.breaching > 0) return { value: entry.worst, at: entry.worstAt };
+    }
+    return undefined;
+  }
+
+  /** The window's value by the query's aggregate; undefined without data. @param covered ms the window has been open. */
+  value(covered: number): number | undefined {
+    const newest = this.#entries[this.#entries.length - 1];
+    const { aggregate } = this.#query;
+    const span = Math.max(1, Math.min(this.#query.window, covered)) / 1000;
+    if (aggregate.kind === "count") return this.total;
+    if (aggregate.kind === "rate" && !this.#isGauge) {
+      return this.#query.signal.kind === "counter" ? newest && this.sum / span : this.total / span;
+    }
+    if (newest === undefined || this.isEmpty) return undefined;
+    switch (aggregate.kind) {
+      case "last":
+        return this.#combined(newest);
+      case "rate":
+        return this.#slope(newest);
+      case "sum":
+        return this.sum;
+      case "mean":
+        return this.sum / this.samples;
+      case "min":
+        return this.#fold((entry) => (this.#isGauge ? this.#combined(entry) : entry.min), Math.min);
+      case "max":
+      case "each":
+        return this.#fold((entry) => (this.#isGauge ? this.#combined(entry) : entry.max), Math.max);
+      case "quantile":
+        return quantile(this.#values(), aggregate.q);
+      default:
+        return assertNever(aggregate);
+    }
+  }
+
+  #close(): void {
+    const entry = this.#open;
+    if (entry === undefined) return;
+    this.#open = undefined;
+    if (this.#isGauge) this.#closeGauge(entry);
+    this.#entries.push(entry);
+    this.total += entry.total;
+    this.kept += entry.kept;
+    this.sum += this.#isGauge ? this.#combined(entry) : entry.sum;
+    this.breaching += entry.breaching;
+    this.fresh += entry.fresh;
+  }
+
+  /** A gauge is judged by the one value its series make together. */
+  #closeGauge(entry: Entry): void {
+    const value = this.#combined(entry);
+    if (this.#breach === undefined || !isBeyond(value, this.#breach)) return;
+    entry.breaching = entry.fresh = 1;
+    entry.worst = value;
+    entry.worstAt = entry.at;
+  }
+
+  #combined(entry: Entry): number {
+    switch (this.#query.across) {
+      case "max":
+        return entry.max;
+      case "min":
+        return entry.min;
+      case "sum":
+        return entry.sum;
+      case "mean":
+        return entry.sum / entry.kept;
+      default:
+        return assertNever(this.#query.across);
+    }
+  }
+
+  #forget(entry: Entry): void {
+    this.total -= entry.total;
+    this.kept -= entry.kept;
+    this.breaching -= entry.breaching;
+    this.fresh -= entry.fresh;
+    // An empty window starts from an exact zero: rounding does not pile up for ever.
+    this.sum = this.kept === 0 ? 0 : this.sum - (this.#isGauge ? this.#combined(entry) : entry.sum);
+  }
+
+  #fold(of: (entry: Entry) => number, join: (a: number, b: number) => number): number {
+    let folded = Number.NaN;
+    for (let i = this.#head; i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (entry === undefined) continue;
+      const value = of(entry);
+      folded = Number.isNaN(folded) ? value : join(folded, value);
+    }
+    return folded;
+  }
+
+  /** How fast a gauge moved, per second, from the window's first value to its last. */
+  #slope(newest: Entry): number | undefined {
+    const oldest = this.#entries[this.#head];
+    if (oldest === undefined || oldest.at >= newest.at) return undefined;
+    return ((this.#combined(newest) - this.#combined(oldest)) / (newest.at - oldest.at)) * 1000;
+  }
+
+  #values(): Float64Array {
+    if (this.#isGauge) {
+      return Float64Array.from(this.#entries.slice(this.#head), (entry) => this.#combined(entry));
+    }
+    const all = new Float64Array(this.kept);
+    let length = 0;
+    for (let i = this.#head; i < this.#entries.length; i++) {
+      for (const { values } of this.#entries[i]?.parts ?? []) {
+        all.set(values, length);
+        length += values.length;
+      }
+    }
+    return all;
+  }
+}
+
+function newEntry(at: EpochMilliseconds): Entry {
+  return {
+    at,
+    total: 0,
+    kept: 0,
+    sum: 0,
+    min: Infinity,
+    max: -Infinity,
+    breaching: 0,
+    fresh: 0,
+    worst: 0,
+    worstAt: at,
+    parts: [],
+  };
+}
+
+function isBeyond(value: number, { direction, level }: Breach): boolean {
+  return direction === "above" ? value > level : value < level;
+}
+
+function countBreaches(entry: Entry, interval: Interval, breach: Breach): void {
+  const extreme = breach.direction === "above" ? interval.max : interval.min;
+  // Most intervals have no value beyond the level: one comparison then.
+  if (!isBeyond(extreme, breach)) return;
+  const { values, times } = interval;
+  let count = 0;
+  let worstIndex = -1;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    if (!isBeyond(value, breach)) continue;
+    count++;
+    if (value === extreme) worstIndex = i;
+  }
+  const isWorse =
+    entry.breaching === 0 || isBeyond(extreme, { direction: breach.direction, level: entry.worst });
+  entry.breaching += count;
+  entry.fresh += count;
+  if (!isWorse) return;
+  entry.worst = extreme;
+  entry.worstAt = (times?.[worstIndex] ?? interval.at) as EpochMilliseconds;
+}
