@@ -9,6 +9,8 @@ import type { Bytes } from "../../src/base/units.ts";
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** What `run` gives the program on its stdin. */
+  readonly input?: string;
 }
 
 export interface RunResult {
@@ -24,8 +26,11 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const { input, ...environment } = options;
+  const child = spawn(command, args, { ...environment, stdio: "pipe" });
   live.add(child);
+  child.stdin.on("error", () => {}); // EPIPE of a program that does not read all of it
+  child.stdin.end(input);
   const chunks: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
   child.stdout.on("data", (chunk: Buffer) => chunks.stdout.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.stderr.push(chunk));
