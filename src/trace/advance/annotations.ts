@@ -1,0 +1,78 @@
+/** Tasks, regions, logs and labels. From Go's order.go. */
+
+import type { Scheduler } from "../scheduler.ts";
+import { textIndex } from "./ranges.ts";
+
+/** Tasks and regions in progress at once; more are refused. */
+export const MAX_ACTIVE_TASKS = 1 << 24;
+
+export function advanceTaskBegin(
+  s: Scheduler,
+  task: number,
+  wireParent: number,
+  nameId: number,
+  stackId: number,
+): void {
+  if (s.tasks.has(task)) throw s.fail(`task ID conflict: ${task}`);
+  // A parent of 0 is "none" here, not the background task.
+  const parent = wireParent === 0 ? -1 : wireParent;
+  const name = s.string(nameId);
+  if (s.tasks.size >= MAX_ACTIVE_TASKS)
+    throw s.fail(`more than ${MAX_ACTIVE_TASKS} tasks in progress`, "limit");
+  s.tasks.set(task, { name: s.generation!.strings.get(name), parent });
+  s.requireUser();
+  s.emit(s.type, task, 0, 0, parent, name, s.stack(stackId));
+}
+
+export function advanceTaskEnd(s: Scheduler, task: number, stackId: number): void {
+  const active = s.tasks.get(task);
+  s.tasks.delete(task);
+  s.requireUser();
+  const name = active === undefined ? 0 : textIndex(s, active.name);
+  s.emit(s.type, task, 0, 0, active?.parent ?? -1, name, s.stack(stackId));
+}
+
+export function advanceRegion(
+  s: Scheduler,
+  begin: boolean,
+  task: number,
+  nameId: number,
+  stackId: number,
+): void {
+  s.requireUser();
+  const index = s.string(nameId);
+  const name = s.generation!.strings.get(index);
+  if (s.goroutines.find(s.g) < 0)
+    throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
+  const list = s.regions.get(s.g);
+  if (begin) {
+    if (list === undefined) s.regions.set(s.g, [{ task, name }]);
+    else list.push({ task, name });
+  } else if (list !== undefined && list.length > 0) {
+    const inner = list.at(-1)!;
+    if (inner.task !== task || inner.name !== name) {
+      throw s.fail(
+        `misuse of region in goroutine ${s.g}: region end {${task} ${name}} when the inner-most active region start event is {${inner.task} ${inner.name}}`,
+      );
+    }
+    list.pop();
+    if (list.length === 0) s.regions.delete(s.g);
+  }
+  s.emit(s.type, task, 0, 0, index, 0, s.stack(stackId));
+}
+
+export function advanceLog(
+  s: Scheduler,
+  task: number,
+  keyId: number,
+  valueId: number,
+  stackId: number,
+): void {
+  s.requireUser();
+  s.emit(s.type, task, 0, 0, s.string(keyId), s.string(valueId), s.stack(stackId));
+}
+
+export function advanceLabel(s: Scheduler, labelId: number): void {
+  s.requireUser();
+  s.emit(s.type, s.g, 0, 0, s.string(labelId), 0, 0);
+}

@@ -1,0 +1,180 @@
+/**
+ * Whole generations → ordered events, keeping the scheduler's state from one to the next. The level a live agent works
+ * at: it has the generations of a ring, not a stream of bytes.
+ */
+
+import { DEFAULT_BATCH_ROWS, EventColumns } from "./columns.ts";
+import { TraceFormatError } from "./error.ts";
+import type { RawGeneration } from "./framing.ts";
+import { decodeGeneration, emptyGeneration } from "./generation.ts";
+import type { DecodedGeneration, Generation } from "./generation.ts";
+import { Ordering } from "./order.ts";
+import { Ev } from "./spec.ts";
+
+/** Something a tolerant reader went past. */
+export interface TraceNotice {
+  /**
+   * - `gap`: generations are missing before this one.
+   * - `broken`: a generation could not be read to its end; what came before the error was delivered.
+   * - `truncated`: the stream ends inside a generation or batch.
+   */
+  readonly kind: "gap" | "broken" | "truncated";
+  readonly generation: number;
+  readonly error: TraceFormatError | undefined;
+}
+
+export interface DecoderOptions {
+  /** `strict` (default): the verdict of Go's reader. `tolerant`: reset at what is broken or missing, and go on. */
+  readonly mode?: "strict" | "tolerant";
+  /** Rows in a batch of columns. */
+  readonly batchRows?: number;
+  /** Give each batch columns of its own, to keep or transfer. Otherwise the same are filled again. */
+  readonly freshBatches?: boolean;
+  /**
+   * What times are relative to, a whole number of ns of the trace clock. Default: the start of the first generation.
+   * Give the one of an earlier reader to put two streams of a host on one axis.
+   */
+  readonly timeBase?: number;
+  readonly onNotice?: (notice: TraceNotice) => void;
+}
+
+/** Rows below this make no sense: a coroutine switch alone makes three. */
+const MIN_BATCH_ROWS = 16;
+
+export class GenerationDecoder {
+  readonly version: number;
+  readonly #options: DecoderOptions;
+  readonly #tolerant: boolean;
+  readonly #ordering: Ordering;
+  #columns: EventColumns | undefined;
+  #timeBase: number | undefined;
+  #initial = true;
+  #lastGeneration = 0;
+  #syncs = 0;
+  /** Rows given out so far. */
+  rows = 0;
+
+  constructor(version: number, options: DecoderOptions = {}) {
+    this.version = version;
+    this.#options = options;
+    this.#tolerant = options.mode === "tolerant";
+    this.#ordering = new Ordering(!this.#tolerant);
+    this.#timeBase = options.timeBase;
+    if (options.timeBase !== undefined) this.#ordering.scheduler.lastTime = -options.timeBase;
+  }
+
+  /** What times are relative to; undefined before the first generation. */
+  get timeBase(): number | undefined {
+    return this.#timeBase;
+  }
+
+  /**
+   * The events of the next generation: a Sync row, then its events. Each batch is valid until the next is asked for.
+   * Throws TraceFormatError in strict mode.
+   */
+  *decode(raw: RawGeneration): Generator<EventColumns, void, undefined> {
+    let generation: DecodedGeneration;
+    const scheduler = this.#ordering.scheduler;
+    try {
+      generation = decodeGeneration(raw, this.#timeBase);
+    } catch (error) {
+      if (!(error instanceof TraceFormatError)) throw error;
+      if (!this.#tolerant) {
+        // Go ends every trace with a Sync, also one it cannot read on.
+        yield* this.finish();
+        throw error;
+      }
+      this.#notice({ kind: raw.cut === undefined ? "broken" : "truncated", generation: raw.number, error });
+      this.#reset();
+      return;
+    }
+    if (this.#timeBase === undefined) {
+      this.#timeBase = generation.timeBase;
+      scheduler.lastTime = -generation.timeBase;
+    }
+    const gap = this.#checkGap(raw);
+    try {
+      const out = this.#batch(generation);
+      this.#sync(out, generation.startTime, gap);
+      if (this.#ordering.enter(generation, this.#initial)) this.#initial = false;
+      yield* this.#rows(generation, out);
+      if (raw.cut !== undefined) this.#notice({ kind: "truncated", generation: raw.number, error: raw.cut });
+    } catch (error) {
+      if (!this.#tolerant || !(error instanceof TraceFormatError)) throw error;
+      this.#notice({ kind: raw.cut === undefined ? "broken" : "truncated", generation: raw.number, error });
+      this.#reset();
+      return;
+    }
+    this.#lastGeneration = raw.number;
+    if (raw.cut !== undefined && !this.#tolerant) {
+      yield* this.finish();
+      throw raw.cut;
+    }
+  }
+
+  /** The Sync row Go ends a trace with. */
+  *finish(): Generator<EventColumns, void, undefined> {
+    const out = this.#batch(emptyGeneration(this.version, this.#timeBase ?? 0));
+    this.#sync(out, this.#ordering.scheduler.lastTime, false);
+    this.rows += out.length;
+    yield out;
+  }
+
+  *#rows(generation: DecodedGeneration, first: EventColumns): Generator<EventColumns, void, undefined> {
+    let out = first;
+    for (;;) {
+      let done: boolean;
+      try {
+        done = this.#ordering.fill(out);
+      } catch (error) {
+        if (out.length > 0) {
+          this.rows += out.length;
+          yield out;
+        }
+        throw error;
+      }
+      this.rows += out.length;
+      if (out.length > 0) yield out;
+      if (done) return;
+      out = this.#batch(generation);
+    }
+  }
+
+  /** In a tolerant reader, forgets all state if this generation does not follow the last one. */
+  #checkGap(raw: RawGeneration): boolean {
+    if (!this.#tolerant) return false;
+    const missing = this.#lastGeneration !== 0 && raw.number !== this.#lastGeneration + 1;
+    if (!raw.gap && !missing) return this.#initial && this.#syncs > 0;
+    this.#notice({ kind: "gap", generation: raw.number, error: undefined });
+    this.#reset();
+    return true;
+  }
+
+  #reset(): void {
+    this.#ordering.scheduler.reset();
+    this.#initial = true;
+    this.#lastGeneration = 0;
+  }
+
+  #notice(notice: TraceNotice): void {
+    if (this.#tolerant) this.#options.onNotice?.(notice);
+  }
+
+  #sync(out: EventColumns, time: number, gap: boolean): void {
+    const { scheduler } = this.#ordering;
+    scheduler.out = out;
+    scheduler.time = time;
+    this.#syncs++;
+    scheduler.emitIn(-1, -1, -1, Ev.Sync, this.#syncs, 0, 0, gap ? 1 : 0, 0, 0);
+  }
+
+  /** Empty columns for rows of a generation. */
+  #batch(generation: Generation): EventColumns {
+    const rows = Math.max(MIN_BATCH_ROWS, this.#options.batchRows ?? DEFAULT_BATCH_ROWS);
+    if (this.#columns === undefined || this.#options.freshBatches === true)
+      this.#columns = new EventColumns(generation, rows);
+    this.#columns.generation = generation;
+    this.#columns.length = 0;
+    return this.#columns;
+  }
+}
