@@ -1,0 +1,396 @@
+import type { Clock } from "../../base/clock.ts";
+import { assert, errorMessage, StoreError } from "../../base/errors.ts";
+import { decodeManifest, MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
+import type { DropReason, EmitStoreEvent } from "../events.ts";
+import { errnoOf, nodeFiles, type Files } from "../files.ts";
+import type { SpoolOptions } from "../options.ts";
+import { entryOf, type SpoolEntry } from "./entry.ts";
+import { spoolError } from "./errors.ts";
+import { Journal } from "./journal.ts";
+import { lockSpool, type SpoolLock } from "./lock.ts";
+import {
+  apply,
+  newProgress,
+  recordsOf,
+  type JournalRecord,
+  type Progress,
+  type ProgressById,
+} from "./progress.ts";
+import { makeRoom, type Weighed } from "./quota.ts";
+import { foldersOf, recover } from "./recover.ts";
+import { CaptureWriter } from "./writer.ts";
+
+export interface SpoolDeps {
+  readonly clock: Clock;
+  readonly emit: EmitStoreEvent;
+  /** The file system; tests hand in one that fails. */
+  readonly files?: Files;
+  /** Tests that fake the file system have no folder to lock. */
+  readonly lock?: () => Promise<SpoolLock>;
+}
+
+export interface SpoolUsage {
+  /** Not in the store yet. */
+  readonly pending: number;
+  readonly pendingBytes: number;
+  /** In the store, kept here as well for `keep_uploaded`. */
+  readonly uploaded: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** ISO 8601; when the oldest that waits was made. */
+  readonly oldestPending: string | undefined;
+}
+
+/**
+ * Captures on disk between the moment they are made and the moment they are in the store.
+ *
+ * ```
+ * spool/
+ *   captures/<id>/   whole captures, each with its manifest.json
+ *   tmp/             what is being written or removed; emptied at start
+ *   damaged/         what did not match its manifest
+ *   journal          how far the upload of each has come
+ *   LOCK             who uses the spool
+ * ```
+ */
+export class Spool {
+  readonly #options: SpoolOptions;
+  readonly #clock: Clock;
+  readonly #emit: EmitStoreEvent;
+  readonly #files: Files;
+  readonly #journal: Journal;
+  readonly #lock: SpoolLock;
+  readonly #folders: ReturnType<typeof foldersOf>;
+  readonly #entries: Map<string, SpoolEntry>;
+  readonly #progress: ProgressById;
+  readonly #busy = new Set<string>();
+  readonly #writing = new Set<string>();
+  #changed: PromiseWithResolvers = promiseWithResolvers();
+  #commits: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    options: SpoolOptions,
+    deps: SpoolDeps,
+    found: { entries: Map<string, SpoolEntry>; progress: ProgressById; lock: SpoolLock },
+  ) {
+    this.#options = options;
+    this.#clock = deps.clock;
+    this.#emit = deps.emit;
+    this.#files = deps.files ?? nodeFiles;
+    this.#folders = foldersOf(options.path);
+    this.#entries = found.entries;
+    this.#progress = found.progress;
+    this.#lock = found.lock;
+    this.#journal = new Journal(this.#files, options.path, () => recordsOf(this.#progress));
+  }
+
+  /**
+   * Takes the spool for this agent, and everything in it.
+   *
+   * @throws {StoreError} `spool_locked`, `spool_io`.
+   */
+  static async open(options: SpoolOptions, deps: SpoolDeps, signal: AbortSignal): Promise<Spool> {
+    const files = deps.files ?? nodeFiles;
+    try {
+      await files.makeFolder(options.path);
+      const onWait = (holder: string): void => deps.emit({ kind: "spool.waited_for_lease", holder });
+      const lock = await (deps.lock?.() ?? lockSpool(options.path, deps.clock, onWait, signal));
+      try {
+        const found = await recover(files, options.path);
+        deps.emit({ kind: "spool.recovered", recovery: found.recovery });
+        const spool = new Spool(options, deps, { ...found, lock });
+        await spool.#settle();
+        return spool;
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw spoolError(`opening the spool ${options.path}`, error);
+    }
+  }
+
+  /** Finishes what an earlier run left half done: copies that were to go, a quota that has shrunk. */
+  async #settle(): Promise<void> {
+    for (const id of this.#entries.keys()) {
+      if (this.progress(id).verified !== undefined && !this.#keepsUploaded())
+        await this.#discard(id, undefined);
+    }
+    // It takes no room, and may push out whatever any automatic capture may.
+    const nothing: Weighed = {
+      id: "",
+      bytes: 0,
+      created: "",
+      severity: "critical",
+      manual: false,
+      pinned: false,
+      uploaded: false,
+      busy: false,
+    };
+    const limits = this.#limits();
+    const room = makeRoom(this.#weighed(), nothing, { ...limits, maxCaptures: limits.maxCaptures + 1 });
+    if (room.kind === "fits") for (const id of room.evict) await this.#discard(id, "quota");
+  }
+
+  /** Starts a capture. It takes part in nothing until it is committed. */
+  async begin(id: string): Promise<CaptureWriter> {
+    assert(/^[0-9a-z-]{10,64}$/.test(id), `"${id}" is not a capture's id`);
+    assert(!this.#entries.has(id) && !this.#writing.has(id), `the capture ${id} is in the spool already`);
+    this.#writing.add(id);
+    const folder = `${this.#folders.temporary}/${id}`;
+    try {
+      await this.#files.remove(folder);
+      await this.#files.makeFolder(folder);
+    } catch (error) {
+      this.#writing.delete(id);
+      throw spoolError(`beginning the capture ${id}`, error);
+    }
+    return new CaptureWriter(id, folder, {
+      files: this.#files,
+      maxBytes: this.#options.max_bytes,
+      ended: () => this.#writing.delete(id),
+      accept: (manifest, written, manifestBytes) =>
+        this.#inTurn(() => this.#accept(manifest, written, manifestBytes)),
+    });
+  }
+
+  /** One commit at a time: each must see the room that the one before it took. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#commits.then(work);
+    this.#commits = done.catch(() => undefined);
+    return done;
+  }
+
+  async #accept(manifest: Manifest, written: string, manifestBytes: number): Promise<void> {
+    const folder = `${this.#folders.captures}/${manifest.id}`;
+    const entry = entryOf(manifest, folder, manifestBytes);
+    const room = makeRoom(this.#weighed(), this.#weigh(entry), this.#limits());
+    if (room.kind === "refused") throw this.#refuse(entry);
+    await this.#files.rename(written, folder);
+    try {
+      await this.#files.syncFolder(this.#folders.captures);
+    } catch (error) {
+      // Nobody is told that it is here, so it must not stay either.
+      await this.#files.remove(folder).catch(() => undefined);
+      throw error;
+    }
+    this.#entries.set(entry.id, entry);
+    await this.record({ kind: "accepted", id: entry.id, at: new Date(this.#clock.now()).toISOString() });
+    for (const id of room.evict) await this.#discard(id, "quota");
+    this.#emit({ kind: "capture.accepted", id: entry.id, service: entry.service, bytes: entry.bytes });
+  }
+
+  #refuse(entry: SpoolEntry): StoreError {
+    const { max_bytes: limit, when_full: policy } = this.#options;
+    this.#emit({ kind: "spool.full", id: entry.id, bytes: entry.bytes, limit, policy });
+    const { pending, bytes } = this.usage();
+    return new StoreError(
+      "spool_full",
+      `the spool holds ${pending} captures that wait and ${bytes} of ${limit} bytes; ${policy} refuses this one`,
+      { retryable: true, hint: "look at the uploads' errors, or raise spool.max_bytes" },
+    );
+  }
+
+  #limits(): { maxBytes: number; maxCaptures: number; policy: SpoolOptions["when_full"] } {
+    const { max_bytes: maxBytes, max_captures: maxCaptures, when_full: policy } = this.#options;
+    return { maxBytes, maxCaptures, policy };
+  }
+
+  #weighed(): Weighed[] {
+    return Array.from(this.#entries.values(), (entry) => this.#weigh(entry));
+  }
+
+  #weigh(entry: SpoolEntry): Weighed {
+    const { pinned, verified } = this.progress(entry.id);
+    return { ...entry, pinned, uploaded: verified !== undefined, busy: this.#busy.has(entry.id) };
+  }
+
+  #keepsUploaded(): boolean {
+    return this.#options.keep_uploaded > 0;
+  }
+
+  /** All captures here, those that are in the store already included. */
+  entries(): readonly SpoolEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Those that wait for the uploader. */
+  pending(): readonly SpoolEntry[] {
+    return this.entries().filter(({ id }) => this.progress(id).verified === undefined);
+  }
+
+  get(id: string): SpoolEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** How far a capture's upload has come; of one that is not here, that it has not begun. */
+  progress(id: string): Readonly<Progress> {
+    return this.#progress.get(id) ?? newProgress();
+  }
+
+  usage(): SpoolUsage {
+    let [pending, pendingBytes, uploaded, bytes] = [0, 0, 0, 0];
+    let oldestPending: string | undefined;
+    for (const entry of this.#entries.values()) {
+      bytes += entry.bytes;
+      if (this.progress(entry.id).verified !== undefined) {
+        uploaded++;
+        continue;
+      }
+      pending++;
+      pendingBytes += entry.bytes;
+      if (oldestPending === undefined || entry.created < oldestPending) oldestPending = entry.created;
+    }
+    return { pending, pendingBytes, uploaded, bytes, maxBytes: this.#options.max_bytes, oldestPending };
+  }
+
+  get files(): Files {
+    return this.#files;
+  }
+
+  /** @throws {StoreError} `spool_damaged` or `spool_io`. */
+  async manifest(id: string): Promise<{ readonly manifest: Manifest; readonly text: Uint8Array }> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) {
+      throw new StoreError("not_found", `the capture ${id} is not in the spool`, { retryable: false });
+    }
+    let text: Uint8Array;
+    try {
+      text = await this.#files.read(`${entry.folder}/${MANIFEST_NAME}`);
+    } catch (error) {
+      throw spoolError(`reading the manifest of ${id}`, error);
+    }
+    try {
+      return { manifest: decodeManifest(Buffer.from(text).toString("utf8")), text };
+    } catch (error) {
+      throw new StoreError("spool_damaged", `the manifest of ${id} cannot be read`, {
+        retryable: false,
+        cause: error,
+      });
+    }
+  }
+
+  /** Marks a capture as being uploaded at this moment, so that the quota does not take it from under the uploader. */
+  setBusy(id: string, busy: boolean): void {
+    if (busy) this.#busy.add(id);
+    else this.#busy.delete(id);
+  }
+
+  /**
+   * Notes a change of a capture, in memory at once and in the journal durably. A journal that cannot be written is
+   * reported and does not stop the upload: with it would stop what frees the disk.
+   */
+  async record(record: JournalRecord): Promise<void> {
+    apply(this.#progress, record);
+    this.#wake();
+    try {
+      await this.#journal.append(record);
+    } catch (error) {
+      const code = errnoOf(error) ?? "unknown";
+      this.#emit({ kind: "spool.journal_failed", code, message: errorMessage(error) });
+    }
+  }
+
+  /** The capture is in the store: its copy goes, now or after `keep_uploaded`. */
+  async uploaded(id: string): Promise<void> {
+    await this.record({ kind: "verified", id, at: new Date(this.#clock.now()).toISOString() });
+    if (!this.#keepsUploaded()) await this.#discard(id, undefined);
+  }
+
+  async pin(id: string, pinned: boolean): Promise<void> {
+    if (this.#entries.has(id)) await this.record({ kind: "pinned", id, pinned });
+  }
+
+  /** Gives a capture up. It is gone, counted as dropped if it was not in the store yet. */
+  async drop(id: string, reason: DropReason): Promise<void> {
+    await this.#inTurn(() => this.#discard(id, reason));
+  }
+
+  /** Lets go of the copies that `keep_uploaded` no longer covers. */
+  async expireUploaded(): Promise<void> {
+    const before = new Date(this.#clock.now() - this.#options.keep_uploaded).toISOString();
+    for (const id of this.#entries.keys()) {
+      const { verified } = this.progress(id);
+      if (verified !== undefined && verified <= before) await this.drop(id, "age");
+    }
+  }
+
+  /** Sets a capture aside whose files are not what its manifest says. */
+  async quarantine(id: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) return;
+      const aside = `${this.#folders.damaged}/${id}`;
+      await this.#forget(entry, "damaged", () => this.#files.rename(entry.folder, aside));
+    });
+  }
+
+  /** @param lost why it is gone, if it is not in the store. */
+  async #discard(id: string, lost: DropReason | undefined): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    const removed = `${this.#folders.temporary}/removed-${id}`;
+    await this.#forget(entry, lost, async () => {
+      // In one step, so that no half of it is ever found among the captures.
+      await this.#files.rename(entry.folder, removed);
+      await this.#files.remove(removed);
+    });
+  }
+
+  /**
+   * The journal first: should the machine stop here, the next start finishes the removal. The record goes when the
+   * folder is durably gone; when it cannot be removed, the record stays until a start can.
+   */
+  async #forget(entry: SpoolEntry, lost: DropReason | undefined, remove: () => Promise<void>): Promise<void> {
+    const { id, service, severity, bytes } = entry;
+    const reason = this.progress(id).verified === undefined ? lost : undefined;
+    this.#entries.delete(id);
+    await this.record({ kind: "removed", id, reason: reason ?? "uploaded" });
+    if (reason !== undefined) this.#emit({ kind: "spool.dropped", id, service, severity, bytes, reason });
+    try {
+      await remove();
+      await this.#files.syncFolder(this.#folders.captures);
+      this.#progress.delete(id);
+    } catch (error) {
+      this.#emit({
+        kind: "spool.remove_failed",
+        id,
+        code: errnoOf(error) ?? "unknown",
+        message: errorMessage(error),
+      });
+    }
+  }
+
+  /** Resolves at the next change of anything in the spool. */
+  nextChange(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  #wake(): void {
+    const changed = this.#changed;
+    this.#changed = promiseWithResolvers();
+    changed.resolve();
+  }
+
+  /** Lets the next agent in. What is being written is lost, as it would be if the agent died. */
+  async close(): Promise<void> {
+    await this.#commits;
+    await this.#journal.close();
+    await this.#lock.release();
+  }
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+// `Promise.withResolvers` is not in Node 20.
+function promiseWithResolvers(): PromiseWithResolvers {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
