@@ -8,18 +8,14 @@
 
 import { TraceFormatError } from "../error.ts";
 import { V1Cursor } from "./cursor.ts";
-import { FAKE_PROC } from "./merge.ts";
+import { FAKE_PROC } from "./procs.ts";
 import type { MergedEvents } from "./merge.ts";
 import type { V1Scan } from "./scan.ts";
 import { V1, v1Names } from "./spec.ts";
+import { DEAD, RUNNABLE, RUNNING, WAITING } from "./transitions.ts";
 
 /** In `MergedEvents.type` after the check: a GoSysCall that is followed by GoSysBlock. Not a type of the wire. */
 export const SYSCALL_BLOCKED = 63;
-
-const DEAD = 0;
-const RUNNABLE = 1;
-const RUNNING = 2;
-const WAITING = 3;
 
 /** A region that has begun: what its end must name. */
 interface OpenRegion {

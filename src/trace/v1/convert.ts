@@ -133,7 +133,7 @@ export class V1Converter {
   private leave(kind: number): void {
     const stops = kind === V1.GoSched || kind === V1.GoPreempt;
     const to = stops ? GoState.Runnable : GoState.Waiting;
-    this.emit(stops ? Ev.GoStop : Ev.GoBlock, this.g, GoState.Running, to, this.reason[kind]!);
+    this.emit(stops ? Ev.GoStop : Ev.GoBlock, this.g, GoState.Running, to, this.reason[kind]);
   }
 
   private convertScheduling(kind: number, p: number): void {
@@ -190,7 +190,7 @@ export class V1Converter {
     switch (kind) {
       case V1.Gomaxprocs:
         if (this.starting) this.endStart();
-        else this.emit(Ev.ProcsChange, -1, 0, 0, args[1]!);
+        else this.emit(Ev.ProcsChange, -1, 0, 0, args[1]);
         break;
       case V1.ProcStart:
         this.thread[p] = args[1]!;
@@ -206,10 +206,10 @@ export class V1Converter {
         this.emit(Ev.CPUSample, -1);
         break;
       case V1.HeapAlloc:
-        this.emit(Ev.HeapAlloc, -1, 0, 0, args[1]!);
+        this.emit(Ev.HeapAlloc, -1, 0, 0, args[1]);
         break;
       case V1.HeapGoal:
-        this.emit(Ev.HeapGoal, -1, 0, 0, args[1]!);
+        this.emit(Ev.HeapGoal, -1, 0, 0, args[1]);
         break;
       default:
         this.convertRange(kind);
@@ -220,7 +220,7 @@ export class V1Converter {
     const { args } = this.cursor;
     switch (kind) {
       case V1.GCStart:
-        this.emit(Ev.GCBegin, -1, 0, 0, args[1]!);
+        this.emit(Ev.GCBegin, -1, 0, 0, args[1]);
         break;
       case V1.GCDone:
         this.emit(Ev.GCEnd, -1);
@@ -236,7 +236,7 @@ export class V1Converter {
         this.emit(Ev.GCSweepBegin, this.p);
         break;
       case V1.GCSweepDone:
-        this.emit(Ev.GCSweepEnd, this.p, 0, 0, args[1]!, args[2]!);
+        this.emit(Ev.GCSweepEnd, this.p, 0, 0, args[1], args[2]);
         break;
       case V1.GCMarkAssistStart:
         this.emit(Ev.GCMarkAssistBegin, this.g);

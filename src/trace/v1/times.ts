@@ -8,7 +8,7 @@
 import { TraceFormatError } from "../error.ts";
 import { MAX_RELATIVE_NS } from "../time.ts";
 import { V1Cursor } from "./cursor.ts";
-import { FAKE_PROC } from "./merge.ts";
+import { FAKE_PROC } from "./procs.ts";
 import type { MergedEvents } from "./merge.ts";
 import type { V1Scan } from "./scan.ts";
 import { V1 } from "./spec.ts";

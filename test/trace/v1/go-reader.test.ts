@@ -1,0 +1,70 @@
+/** Event by event against Go's own reader: same events, same times, same order. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isV1Version, parseHeader } from "../../../src/trace/header.ts";
+import type { V1Version } from "../../../src/trace/header.ts";
+import { rowsOfV1 } from "../../../src/trace/v1/read.ts";
+import { buildGo, goRoot, goUnavailable } from "../../support/go.ts";
+import { repoRoot } from "../../support/cache.ts";
+import { start } from "../../support/process.ts";
+import { requireOrSkip } from "../../support/require.ts";
+import { describeRows, normalizeTies } from "./describe-rows.ts";
+import type { DescribedRow } from "./describe-rows.ts";
+
+const shared = process.env["GOREWIND_SHARED"] ?? join(repoRoot, "..", "shared");
+const skip = requireOrSkip("v1 traces against Go's reader", await goUnavailable());
+const testdata = skip ? "" : join(await goRoot(), "src/internal/trace/internal/tracev1/testdata");
+
+function v1Version(bytes: Uint8Array): V1Version {
+  const version = parseHeader(bytes);
+  if (!isV1Version(version)) throw new Error(`not a v1 trace: go 1.${version}`);
+  return version;
+}
+
+async function goEvents(file: string): Promise<DescribedRow[]> {
+  await using child = await start(await buildGo("test/go/eventdump-v1"), ["events", file]);
+  const rows: DescribedRow[] = [];
+  child.onLine((stream, line) => {
+    if (stream !== "stdout") return;
+    const comma = line.indexOf(",");
+    rows.push({ time: Number(line.slice(1, comma)), text: `[${line.slice(comma + 1)}` });
+  });
+  const exit = await child.exited;
+  expect(exit.code, child.lines("stderr").join("\n")).toBe(0);
+  return rows;
+}
+
+async function expectSame(file: string): Promise<number> {
+  const bytes = new Uint8Array(readFileSync(file));
+  const ours = describeRows(rowsOfV1(bytes, v1Version(bytes)));
+  const theirs = await goEvents(file);
+  expect(ours.length).toBe(theirs.length);
+  const left = normalizeTies(ours);
+  const right = normalizeTies(theirs);
+  const different = left.findIndex((line, i) => line !== right[i]);
+  expect(left.slice(different, different + 3)).toEqual(right.slice(different, different + 3));
+  expect(different).toBe(-1);
+  for (let i = 1; i < ours.length; i++) {
+    if (ours[i]!.time <= ours[i - 1]!.time) throw new Error(`time of row ${i} does not increase`);
+  }
+  return ours.length;
+}
+
+describe.skipIf(skip)("a v1 trace reads as in Go", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "gorewind-v1-"));
+    await buildGo("test/go/eventdump-v1");
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const canned = skip ? [] : readdirSync(testdata).map((name) => join(testdata, name));
+  const tours = ["1.19", "1.21"].map((version) => join(shared, "traces", `tour-go${version}.trace`));
+  it.each([...canned, ...tours].map((file) => [basename(file), file] as const))("%s", async (_, file) => {
+    expect(await expectSame(file)).toBeGreaterThan(10);
+  });
+});
