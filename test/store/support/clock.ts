@@ -64,6 +64,10 @@ export class FakeClock implements Clock {
     });
   }
 
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
   /** When the next sleeper wakes, or undefined when nobody sleeps. */
   get nextWake(): number | undefined {
     return this.#sleepers.length === 0 ? undefined : Math.min(...this.#sleepers.map(({ at }) => at));
