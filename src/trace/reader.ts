@@ -4,6 +4,8 @@
  *     const reader = new TraceReader();
  *     for await (const chunk of file) for (const batch of reader.push(chunk)) use(batch);
  *     for (const batch of reader.end()) use(batch);
+ *
+ * A v1 trace (Go 1.11 to 1.21) is kept until its end, where what its first event needs to be told is written.
  */
 
 import type { EventColumns } from "./columns.ts";
@@ -12,7 +14,9 @@ import type { DecoderOptions } from "./decoder.ts";
 import { TraceFormatError } from "./error.ts";
 import { Framing } from "./framing.ts";
 import type { FramingOptions, RawGeneration } from "./framing.ts";
-import { isV2Version } from "./header.ts";
+import { HEADER_BYTES, isV1Version, isV2Version, parseHeader } from "./header.ts";
+import type { V1Version } from "./header.ts";
+import { readV1 } from "./v1/read.ts";
 
 export interface ReaderOptions extends DecoderOptions, Pick<FramingOptions, "maxGenerationBytes"> {}
 
@@ -22,6 +26,7 @@ export class TraceReader {
   readonly #tolerant: boolean;
   #decoder: GenerationDecoder | undefined;
   #failed = false;
+  #v1Rows = 0;
 
   constructor(options: ReaderOptions = {}) {
     this.#options = options;
@@ -40,12 +45,13 @@ export class TraceReader {
 
   /** Rows given out so far. */
   get rows(): number {
-    return this.#decoder?.rows ?? 0;
+    return this.#decoder?.rows ?? this.#v1Rows;
   }
 
   /** What times are relative to (ns); undefined before the first generation. */
   get timeBase(): number | undefined {
-    return this.#decoder?.timeBase;
+    // The times of v1 count from the start of the trace.
+    return this.#v1Rows > 0 ? 0 : this.#decoder?.timeBase;
   }
 
   /** Takes bytes, gives the events of the generations they complete. To be drained before the next call. */
@@ -59,6 +65,14 @@ export class TraceReader {
     if (this.#failed) return;
     yield* this.#decodeAll(this.#framing.end());
     if (this.#failed) return;
+    const { version } = this.#framing;
+    if (version !== undefined && isV1Version(version)) {
+      for (const batch of wholeV1(this.#framing.pending, version, this.#options)) {
+        this.#v1Rows += batch.length;
+        yield batch;
+      }
+      return;
+    }
     const decoder = this.#current();
     if (decoder.rows === 0 && decoder.version < 26) {
       // Before 1.26 a trace needs at least one generation.
@@ -82,7 +96,9 @@ export class TraceReader {
         next = generations.next();
       } catch (error) {
         this.#failed = true;
-        if (!(error instanceof TraceFormatError) || this.#framing.version === undefined) throw error;
+        const { version } = this.#framing;
+        if (!(error instanceof TraceFormatError) || version === undefined || isV1Version(version))
+          throw error;
         const decoder = this.#current();
         yield* decoder.finish();
         if (!this.#tolerant) throw error;
@@ -122,7 +138,27 @@ export function* readTrace(
   bytes: Uint8Array,
   options: ReaderOptions = {},
 ): Generator<EventColumns, void, undefined> {
+  const version = bytes.length < HEADER_BYTES ? undefined : parseHeader(bytes.subarray(0, HEADER_BYTES));
+  if (version !== undefined && isV1Version(version)) {
+    // Read where it is: a TraceReader keeps a copy until the end.
+    yield* wholeV1(bytes.subarray(HEADER_BYTES), version, options);
+    return;
+  }
   const reader = new TraceReader(options);
   yield* reader.push(bytes);
   yield* reader.end();
+}
+
+/** Reads a v1 trace, which has no generations: all of it can be read, or a tolerant reader has nothing. */
+function* wholeV1(
+  body: Uint8Array,
+  version: V1Version,
+  options: ReaderOptions,
+): Generator<EventColumns, void, undefined> {
+  try {
+    yield* readV1(body, version, options);
+  } catch (error) {
+    if (options.mode !== "tolerant" || !(error instanceof TraceFormatError)) throw error;
+    options.onNotice?.({ kind: error.kind === "truncated" ? "truncated" : "broken", generation: 0, error });
+  }
 }

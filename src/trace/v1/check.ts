@@ -31,7 +31,6 @@ export function checkEvents(events: MergedEvents, order: Uint32Array, scan: V1Sc
 
 class Checker {
   private readonly events: MergedEvents;
-  private readonly scan: V1Scan;
   private readonly cursor: V1Cursor;
   private row = 0;
 
@@ -58,7 +57,6 @@ class Checker {
 
   constructor(events: MergedEvents, scan: V1Scan) {
     this.events = events;
-    this.scan = scan;
     this.cursor = new V1Cursor(scan.bytes);
     this.gcProc = events.pids.numberOf(FAKE_PROC.gc);
     this.networkProc = events.pids.numberOf(FAKE_PROC.network);
@@ -298,7 +296,6 @@ class Checker {
     const { time, offset } = this.events;
     return new TraceFormatError("corrupt", `${detail} (time ${time[this.row]} ns)`, {
       offset: offset[this.row],
-      version: this.scan.version,
     });
   }
 }

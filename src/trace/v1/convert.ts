@@ -22,6 +22,7 @@ import { messageOf } from "./tables.ts";
 
 /** Most rows one v1 event becomes, but for the statuses of runnable goroutines. */
 const MAX_ROWS_PER_EVENT = 2;
+const MIN_BATCH_ROWS = 16;
 const TYPE_BITS = 0x3f;
 /** Event types and what the check adds to them. */
 const KINDS = 64;
@@ -35,6 +36,13 @@ interface Task {
   readonly name: number;
 }
 
+export interface V1RowOptions {
+  /** Rows in a batch of columns. */
+  readonly batchRows?: number;
+  /** Give each batch columns of its own, to keep or transfer. Otherwise the same are filled again. */
+  readonly freshBatches?: boolean;
+}
+
 /** Rows of a v1 trace, batch by batch. */
 export class V1Converter {
   private readonly events: MergedEvents;
@@ -42,12 +50,12 @@ export class V1Converter {
   private readonly scan: V1Scan;
   private readonly generation: Generation;
   private readonly cursor: V1Cursor;
+  private readonly fresh: boolean;
   private rows: EventColumns;
 
   private position = 0;
   private lastTime = -1;
   private syncs = 0;
-  private ended = false;
 
   /** Before the first Gomaxprocs: goroutines are those that exist already. */
   private starting = true;
@@ -73,13 +81,23 @@ export class V1Converter {
   private m = -1;
   private stack = 0;
 
-  constructor(events: MergedEvents, order: Uint32Array, scan: V1Scan, generation: Generation) {
+  constructor(
+    events: MergedEvents,
+    order: Uint32Array,
+    scan: V1Scan,
+    generation: Generation,
+    options: V1RowOptions,
+  ) {
     this.events = events;
     this.order = order;
     this.scan = scan;
     this.generation = generation;
     this.cursor = new V1Cursor(scan.bytes);
-    this.rows = new EventColumns(generation);
+    this.fresh = options.freshBatches ?? false;
+    this.rows = new EventColumns(
+      generation,
+      Math.max(MIN_BATCH_ROWS, options.batchRows ?? DEFAULT_BATCH_ROWS),
+    );
     this.seen = new Uint8Array(events.pids.size);
     this.thread = new Float64Array(events.pids.size).fill(UNKNOWN_THREAD);
     for (const [type, reason] of [...blockReasons, ...stopReasons]) {
@@ -87,24 +105,43 @@ export class V1Converter {
     }
   }
 
-  /** The next rows; undefined at the end. Throws at an event that has no counterpart. */
-  next(rows = new EventColumns(this.generation, DEFAULT_BATCH_ROWS)): EventColumns | undefined {
-    if (this.ended) return undefined;
-    rows.length = 0;
-    rows.generation = this.generation;
-    this.rows = rows;
-    if (this.syncs === 0 && this.events.count > 0) this.sync(-1);
-    const room = rows.capacity - MAX_ROWS_PER_EVENT;
-    while (rows.length < room) {
-      if (this.nextRunnable < this.runnable.length) this.runnableStatus(this.runnable[this.nextRunnable++]!);
-      else if (this.position < this.order.length) this.convert(this.order[this.position++]!);
-      else break;
+  /** All rows; each batch is valid until the next is asked for, unless batches are fresh. */
+  *batches(): Generator<EventColumns, void, undefined> {
+    if (this.events.count > 0) this.sync(-1);
+    for (;;) {
+      const failure = this.fill();
+      if (this.rows.length > 0) yield this.rows;
+      if (failure !== undefined) throw failure;
+      if (this.rows.length === 0) break;
+      this.beginBatch(this.generation);
     }
-    if (rows.length > 0) return rows;
-    this.ended = true;
-    rows.generation = emptyGeneration(this.scan.version, this.generation.timeBase);
+    this.beginBatch(emptyGeneration(this.scan.version, this.generation.timeBase));
     this.sync(this.lastTime + 1);
-    return rows;
+    yield this.rows;
+  }
+
+  private beginBatch(generation: Generation): void {
+    if (this.fresh) this.rows = new EventColumns(generation, this.rows.capacity);
+    this.rows.generation = generation;
+    this.rows.length = 0;
+  }
+
+  /** Converts events until the batch is full or they end; returns what ends them before their time. */
+  private fill(): TraceFormatError | undefined {
+    const { rows } = this;
+    const room = rows.capacity - MAX_ROWS_PER_EVENT;
+    try {
+      while (rows.length <= room) {
+        if (this.nextRunnable < this.runnable.length)
+          this.runnableStatus(this.runnable[this.nextRunnable++]!);
+        else if (this.position < this.order.length) this.convert(this.order[this.position++]!);
+        else break;
+      }
+    } catch (error) {
+      if (error instanceof TraceFormatError) return error;
+      throw error;
+    }
+    return undefined;
   }
 
   /** One event to its rows. */
@@ -284,7 +321,6 @@ export class V1Converter {
       default:
         throw new TraceFormatError("corrupt", `unexpected event type ${v1Names[kind]}`, {
           offset: this.events.offset[this.order[this.position - 1]!],
-          version: this.scan.version,
         });
     }
   }

@@ -40,7 +40,7 @@ export function mergeEvents(scan: V1Scan): MergedEvents {
 }
 
 class Merger {
-  private readonly scan: V1Scan;
+  private readonly count: number;
   private readonly heads: Sources;
 
   // By goroutine number: its sequence number, status, and how many sources wait for it.
@@ -57,15 +57,14 @@ class Merger {
   private parked = 0;
 
   constructor(scan: V1Scan) {
-    this.scan = scan;
+    this.count = scan.events + scan.samples.length;
     this.heads = new Sources(scan);
     this.heap = new Uint32Array(this.heads.count);
     this.nextWaiting = new Int32Array(this.heads.count);
   }
 
   merge(): MergedEvents {
-    const { heads } = this;
-    const count = this.scan.events + this.scan.samples.length;
+    const { heads, count } = this;
     const type = new Uint8Array(count);
     const time = new Float64Array(count);
     const proc = new Uint32Array(count);
@@ -221,7 +220,7 @@ class Merger {
   }
 
   private corrupt(detail: string, offset?: number): TraceFormatError {
-    return new TraceFormatError("corrupt", detail, { offset, version: this.scan.version });
+    return new TraceFormatError("corrupt", detail, { offset });
   }
 }
 

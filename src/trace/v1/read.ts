@@ -3,9 +3,11 @@
 import type { EventColumns } from "../columns.ts";
 import { TraceFormatError } from "../error.ts";
 import type { Generation } from "../generation.ts";
+import { HEADER_BYTES } from "../header.ts";
 import type { V1Version } from "../header.ts";
 import { checkEvents } from "./check.ts";
 import { V1Converter } from "./convert.ts";
+import type { V1RowOptions } from "./convert.ts";
 import { mergeEvents } from "./merge.ts";
 import { scanV1 } from "./scan.ts";
 import { settleTimes } from "./times.ts";
@@ -14,25 +16,38 @@ import { settleTimes } from "./times.ts";
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
- * Reads a whole v1 trace, header included, and checks it as Go's reader does before it tells the first event.
- * @returns its rows, batch by batch; from an event with no counterpart in v2 on, the iteration throws.
+ * Reads a whole v1 trace and checks it as Go's reader does, before it tells the first event.
+ * @param body the file without its header.
+ * @returns its rows, batch by batch; the iteration throws at an event that has no counterpart in v2.
  */
-export function readV1(bytes: Uint8Array, version: V1Version): V1Converter {
-  if (bytes.length > MAX_BYTES) {
-    throw new TraceFormatError("limit", `a v1 trace of ${bytes.length} bytes`, {
+export function* readV1(
+  body: Uint8Array,
+  version: V1Version,
+  options: V1RowOptions = {},
+): Generator<EventColumns, void, undefined> {
+  if (body.length > MAX_BYTES) {
+    throw new TraceFormatError("limit", `a v1 trace of ${body.length} bytes`, {
       expected: `at most ${MAX_BYTES}`,
     });
   }
-  const scan = scanV1(bytes, version);
+  try {
+    yield* order(body, version, options).batches();
+  } catch (error) {
+    throw placed(error, version);
+  }
+}
+
+function order(body: Uint8Array, version: V1Version, options: V1RowOptions): V1Converter {
+  const scan = scanV1(body, version);
   const events = mergeEvents(scan);
-  const order = settleTimes(events, scan);
-  checkEvents(events, order, scan);
+  const byTime = settleTimes(events, scan);
+  checkEvents(events, byTime, scan);
   const generation: Generation = {
-    // v1 numbers none.
+    // v1 has no generations: it is the only one.
     number: 0,
     version,
     strings: scan.tables.strings,
-    stacks: scan.tables.seal(bytes),
+    stacks: scan.tables.seal(body),
     clock: undefined,
     clockTime: undefined,
     ticksPerSecond: scan.ticksPerSecond,
@@ -41,11 +56,17 @@ export function readV1(bytes: Uint8Array, version: V1Version): V1Converter {
     startTime: -1,
     experimental: [],
   };
-  return new V1Converter(events, order, scan, generation);
+  return new V1Converter(events, byTime, scan, generation, options);
 }
 
-/** All rows of a v1 trace. */
-export function* rowsOfV1(bytes: Uint8Array, version: V1Version): Generator<EventColumns, void> {
-  const converter = readV1(bytes, version);
-  for (let rows = converter.next(); rows !== undefined; rows = converter.next()) yield rows;
+/** Offsets are told from the start of the file. */
+function placed(error: unknown, version: V1Version): unknown {
+  if (!(error instanceof TraceFormatError)) return error;
+  const { kind, detail, offset, expected } = error;
+  return new TraceFormatError(
+    kind,
+    detail,
+    { offset: offset === undefined ? undefined : HEADER_BYTES + offset, expected, version },
+    { cause: error.cause },
+  );
 }

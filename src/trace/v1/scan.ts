@@ -6,7 +6,6 @@
  */
 
 import { TraceFormatError } from "../error.ts";
-import { HEADER_BYTES } from "../header.ts";
 import type { V1Version } from "../header.ts";
 import { V1Cursor } from "./cursor.ts";
 import { sinceVersion, V1, V1_TYPES, v1Names } from "./spec.ts";
@@ -40,7 +39,7 @@ export interface V1Scan {
   readonly samples: readonly number[];
 }
 
-/** Scans a whole v1 trace, header included. Throws a TraceFormatError at the first byte out of form. */
+/** Scans a v1 trace without its header. Throws a TraceFormatError at the first byte out of form. */
 export function scanV1(bytes: Uint8Array, version: V1Version): V1Scan {
   return new Scanner(bytes, version).scan();
 }
@@ -60,7 +59,7 @@ class Scanner {
   constructor(bytes: Uint8Array, version: V1Version) {
     this.bytes = bytes;
     this.version = version;
-    this.cursor = new V1Cursor(bytes, HEADER_BYTES);
+    this.cursor = new V1Cursor(bytes);
   }
 
   scan(): V1Scan {
@@ -186,6 +185,6 @@ class Scanner {
   }
 
   private corrupt(detail: string, offset: number, expected?: string): TraceFormatError {
-    return new TraceFormatError("corrupt", detail, { offset, version: this.version, expected });
+    return new TraceFormatError("corrupt", detail, { offset, expected });
   }
 }

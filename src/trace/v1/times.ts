@@ -21,7 +21,7 @@ const REAL_TIME = 3;
  * Events of timers and syscall exits move to Ps of their own. Throws `corrupt` if times contradict the order.
  */
 export function settleTimes(events: MergedEvents, scan: V1Scan): Uint32Array {
-  if (!events.sorted) throw outOfOrder(scan);
+  if (!events.sorted) throw outOfOrder();
   const moved = restoreSyscallExits(events, scan);
   const order = orderByTime(events, moved);
   toNanoseconds(events, order, scan);
@@ -46,7 +46,7 @@ function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
       if (realTime === 0) continue;
       const blocked = blockedAt[g[row]!]!;
       if (blocked === 0) throw new TraceFormatError("corrupt", "stray syscall exit", { offset: offset[row] });
-      if (realTime < blocked) throw outOfOrder(scan, offset[row]);
+      if (realTime < blocked) throw outOfOrder(offset[row]);
       time[row] = realTime;
       moved.push(row);
     }
@@ -109,6 +109,6 @@ function assignFakeProcs(events: MergedEvents, scan: V1Scan): void {
   }
 }
 
-function outOfOrder(scan: V1Scan, offset?: number): TraceFormatError {
-  return new TraceFormatError("corrupt", "time stamps out of order", { offset, version: scan.version });
+function outOfOrder(offset?: number): TraceFormatError {
+  return new TraceFormatError("corrupt", "time stamps out of order", { offset });
 }

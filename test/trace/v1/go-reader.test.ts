@@ -5,9 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isV1Version, parseHeader } from "../../../src/trace/header.ts";
-import type { V1Version } from "../../../src/trace/header.ts";
-import { rowsOfV1 } from "../../../src/trace/v1/read.ts";
+import { readTrace } from "../../../src/trace/reader.ts";
 import { buildGo, goRoot, goUnavailable } from "../../support/go.ts";
 import { repoRoot } from "../../support/cache.ts";
 import { start } from "../../support/process.ts";
@@ -18,12 +16,6 @@ import type { DescribedRow } from "./describe-rows.ts";
 const shared = process.env["GOREWIND_SHARED"] ?? join(repoRoot, "..", "shared");
 const skip = requireOrSkip("v1 traces against Go's reader", await goUnavailable());
 const testdata = skip ? "" : join(await goRoot(), "src/internal/trace/internal/tracev1/testdata");
-
-function v1Version(bytes: Uint8Array): V1Version {
-  const version = parseHeader(bytes);
-  if (!isV1Version(version)) throw new Error(`not a v1 trace: go 1.${version}`);
-  return version;
-}
 
 async function goEvents(file: string): Promise<DescribedRow[]> {
   await using child = await start(await buildGo("test/go/eventdump-v1"), ["events", file]);
@@ -40,7 +32,7 @@ async function goEvents(file: string): Promise<DescribedRow[]> {
 
 async function expectSame(file: string): Promise<number> {
   const bytes = new Uint8Array(readFileSync(file));
-  const ours = describeRows(rowsOfV1(bytes, v1Version(bytes)));
+  const ours = describeRows(readTrace(bytes));
   const theirs = await goEvents(file);
   expect(ours.length).toBe(theirs.length);
   const left = normalizeTies(ours);
