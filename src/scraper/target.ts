@@ -11,7 +11,7 @@ export interface Target {
 
 /** The name of the target at `address` in `job`. */
 export function targetName(job: string, address: string): string {
-  return `${job}/${address}`;
+  return `${job}@${address}`;
 }
 
 export function targetUrl(target: Target, path: string, query: Readonly<Record<string, string>> = {}): URL {

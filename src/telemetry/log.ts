@@ -221,8 +221,9 @@ function describeStore(event: StoreEvents, fields: Readonly<Record<string, unkno
         message: `the spool holds ${event.recovery.captures} captures to upload`,
         fields,
       };
+    case "spool.remove_failed":
     case "spool.journal_failed":
-      return { level: "warn", message: event.message, fields, once: once("journal", event.code) };
+      return { level: "warn", message: event.message, fields, once: once("spool", event.code) };
     case "spool.waited_for_lease":
       return { level: "warn", message: `the spool was in use by ${event.holder}`, fields };
     case "retention.deleted":

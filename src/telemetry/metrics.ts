@@ -281,6 +281,7 @@ export class Metrics {
         return;
       case "retention.failed":
       case "spool.journal_failed":
+      case "spool.remove_failed":
       case "agent.problem":
         this.#problems.inc({ code: event.code });
         return;

@@ -1,0 +1,301 @@
+import { Agent as HttpAgent, type Dispatcher } from "undici";
+import type { Clock } from "../base/clock.ts";
+import { ConfigError } from "../base/errors.ts";
+import { epochMilliseconds, milliseconds } from "../base/units.ts";
+import type { Config } from "../config/load.ts";
+import type { AgentEvent } from "../events.ts";
+import type { HttpServer } from "../http/server.ts";
+import { startHttp } from "../http/server.ts";
+import { AnalyserPool } from "../observe/pool.ts";
+import type { FromAnalyser } from "../observe/protocol.ts";
+import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
+import type { ObservationBatch } from "../signals/signal.ts";
+import { createStore } from "../store/create.ts";
+import { Spool } from "../store/spool/spool.ts";
+import type { Store } from "../store/store.ts";
+import { Uploader } from "../store/uploader.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Decision } from "../triggers/decision.ts";
+import { createTriggerEngine, type TriggerEngine } from "../triggers/engine.ts";
+import { createAgentApi } from "./api.ts";
+import { CaptureCoordinator } from "./captures.ts";
+import { Shelf } from "./shelf.ts";
+import { TargetSet, type WatchedTarget } from "./targets.ts";
+
+export interface AgentDependencies {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly telemetry: Telemetry;
+  readonly identity: { readonly version: string; readonly host: string };
+  /** Reads the configuration again. @throws {ConfigError} */
+  readonly readConfig: () => Promise<Config>;
+}
+
+const TICK = milliseconds(1000);
+/** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
+const DRAIN_CAPTURES = milliseconds(8000);
+const DRAIN_UPLOADS = milliseconds(5000);
+
+/**
+ * The pipeline, wired: targets → rings → analysis → rules → captures → spool → store. No logic of its own beyond who
+ * hands what to whom.
+ */
+export class Agent {
+  readonly #deps: AgentDependencies;
+  readonly #stopping = new AbortController();
+  readonly #background: Promise<void>[] = [];
+  readonly #dispatcher: Dispatcher;
+  readonly #spool: Spool;
+  readonly #store: Store;
+  readonly #uploader: Uploader;
+  readonly #pool: AnalyserPool;
+  readonly #targets: TargetSet;
+  readonly #captures: CaptureCoordinator;
+  readonly #uploading = new AbortController();
+  #engine: TriggerEngine;
+  #config: Config;
+  #http: HttpServer | undefined;
+
+  private constructor(config: Config, deps: AgentDependencies, parts: { spool: Spool; store: Store }) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#spool = parts.spool;
+    this.#store = parts.store;
+    const { clock, random } = deps;
+    const emit = this.#emit.bind(this);
+    // One connection for the stream and a few for profiles, to each target; nothing is retried behind our back.
+    this.#dispatcher = new HttpAgent({ connections: 8, pipelining: 1, connect: { timeout: 10_000 } });
+    this.#uploader = new Uploader(config.options.upload, { ...parts, clock, random, emit });
+    this.#pool = new AnalyserPool(config.options.analysis, {
+      emit,
+      onObserved: (answer) => this.#observed(answer),
+    });
+    this.#targets = new TargetSet({
+      dispatcher: this.#dispatcher,
+      clock,
+      random,
+      emit,
+      onGeneration: (watched, session, generation) => this.#analyse(watched, session, generation),
+      onRemoved: (target) => this.#forget(target),
+    });
+    this.#captures = new CaptureCoordinator({
+      spool: parts.spool,
+      dispatcher: this.#dispatcher,
+      clock,
+      random,
+      emit,
+      watched: (target) => this.#targets.get(target),
+      identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
+      maxConcurrent: config.options.capture.maxConcurrent,
+    });
+    this.#engine = this.#createEngine(config);
+  }
+
+  /**
+   * Opens the spool, starts recording and serving.
+   *
+   * @throws {StoreError} the spool cannot be used. @throws {GorewindError} the address cannot be listened on.
+   */
+  static async start(config: Config, deps: AgentDependencies): Promise<Agent> {
+    const starting = new AbortController();
+    const emit = (event: AgentEvent): void => deps.telemetry.emit(event);
+    const spool = await Spool.open(config.options.spool, { clock: deps.clock, emit }, starting.signal);
+    try {
+      const agent = new Agent(config, deps, { spool, store: await createStore(config.options.store) });
+      await agent.#start();
+      return agent;
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
+  }
+
+  /** `http://127.0.0.1:7099` */
+  get address(): string {
+    return this.#http?.address ?? "";
+  }
+
+  async #start(): Promise<void> {
+    const { telemetry, clock, identity } = this.#deps;
+    const shelf = new Shelf(this.#spool, this.#store);
+    this.#http = await startHttp(
+      this.#config.options.http,
+      createAgentApi({
+        telemetry,
+        targets: this.#targets,
+        shelf,
+        reload: () => this.reload(),
+        trigger: (target, reason, capture) =>
+          this.#captures.fire(this.#engine.manual(target, reason, clock.now(), { capture })),
+      }),
+    );
+    telemetry.measureSpool(() => this.#spool.usage());
+    this.#apply(this.#config);
+    this.#background.push(this.#uploader.run(this.#uploading.signal), this.#tick());
+    this.#emit({ kind: "agent.started", version: identity.version, address: this.#http.address });
+  }
+
+  /** Captures every target now: what SIGUSR2 asks for. */
+  captureAll(reason: string): void {
+    const now = this.#deps.clock.now();
+    for (const name of this.#targets.names()) {
+      this.#captures.fire(this.#engine.manual(name, reason, now, { origin: "signal" }));
+    }
+  }
+
+  /**
+   * Reads the configuration again and goes on with it.
+   *
+   * @throws {ConfigError} it cannot be used; the one before goes on.
+   */
+  async reload(): Promise<void> {
+    try {
+      const next = await this.#deps.readConfig();
+      requireRestartless(this.#config, next);
+      this.#config = next;
+      this.#engine = this.#createEngine(next);
+      this.#apply(next);
+    } catch (error) {
+      if (error instanceof ConfigError) {
+        this.#emit({ kind: "config.rejected", file: this.#config.file, problems: error.problems });
+      }
+      throw error;
+    }
+  }
+
+  /** Stops taking in, finishes the captures in progress, gives uploads a moment, and ends. */
+  async stop(reason: string): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    this.#emit({ kind: "agent.stopping", reason });
+    this.#stopping.abort();
+    await this.#captures.drain(DRAIN_CAPTURES);
+    await this.#targets.stop();
+    await this.#drainUploads();
+    await Promise.all(this.#background);
+    await this.#pool.close();
+    await this.#dispatcher.close();
+    await this.#spool.close();
+    this.#store.close();
+    await this.#http?.close();
+    this.#emit({ kind: "agent.stopped" });
+  }
+
+  #apply(config: Config): void {
+    this.#deps.telemetry.setLogLevel(config.options.log);
+    this.#targets.apply(config.targets);
+    const now = this.#deps.clock.now();
+    for (const { target } of config.targets) this.#engine.addTarget(target.name, target.labels, now);
+    const { hash, file, targets, options } = config;
+    this.#emit({
+      kind: "config.loaded",
+      file,
+      hash,
+      targets: targets.length,
+      triggers: options.triggers.length,
+    });
+  }
+
+  #createEngine(config: Config): TriggerEngine {
+    const { triggers: rules, triggerLimits: limits } = config.options;
+    return createTriggerEngine({ rules, limits }, { random: this.#deps.random });
+  }
+
+  /** Runs inside the socket's read: hands a copy to the analysis and returns. */
+  #analyse(watched: WatchedTarget, session: RecordedSession, generation: RecordedGeneration): void {
+    this.#pool.offer({
+      target: watched.target.name,
+      session: session.id,
+      header: session.header,
+      generation: generation.number,
+      // The ring keeps the original; the copy is moved to the thread.
+      bytes: generation.bytes.slice(),
+      wallAnchor: generation.wallStart - generation.startNs / 1e6,
+      interval: milliseconds((generation.endNs - generation.startNs) / 1e6),
+      at: generation.wallEnd,
+    });
+  }
+
+  #observed(answer: Extract<FromAnalyser, { kind: "observed" }>): void {
+    const watched = this.#targets.get(answer.target);
+    if (watched === undefined) return;
+    this.#judge({
+      target: answer.target,
+      targetLabels: watched.target.labels,
+      source: "trace",
+      at: epochMilliseconds(answer.at),
+      interval: answer.interval,
+      observations: answer.observations,
+    });
+  }
+
+  #judge(batch: ObservationBatch): void {
+    this.#deps.telemetry.observe(batch);
+    this.#decide(this.#engine.observe(batch, this.#deps.clock.now()));
+  }
+
+  #decide(decisions: readonly Decision[]): void {
+    for (const decision of decisions) {
+      const { rule, target, severity, message } = decision;
+      if (decision.kind === "suppressed") {
+        this.#emit({
+          kind: "trigger.suppressed",
+          rule,
+          target,
+          reason: decision.reason,
+          message: `${message}: ${decision.detail}`,
+        });
+        continue;
+      }
+      const { value, threshold, unit } = decision;
+      this.#emit({ kind: "trigger.fired", rule, target, severity, value, threshold, unit, message });
+      this.#captures.fire(decision);
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      await clock.sleep(TICK, signal).catch(() => undefined);
+      if (!signal.aborted) this.#decide(this.#engine.tick(clock.now()));
+    }
+  }
+
+  async #drainUploads(): Promise<void> {
+    const giveUp = new AbortController();
+    const limit = this.#deps.clock.sleep(DRAIN_UPLOADS, giveUp.signal).then(() => giveUp.abort());
+    await this.#uploader.drained(giveUp.signal).catch(() => undefined);
+    giveUp.abort();
+    await limit.catch(() => undefined);
+    this.#uploading.abort();
+  }
+
+  #forget(target: string): void {
+    this.#pool.forget(target);
+    this.#engine.removeTarget(target);
+    this.#deps.telemetry.removeTarget(target);
+  }
+
+  #emit(event: AgentEvent): void {
+    this.#deps.telemetry.emit(event);
+    if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
+      this.#engine.recordBytes(event.bytes, this.#deps.clock.now());
+    }
+  }
+}
+
+/** What is opened once at start cannot change while it is in use. */
+function requireRestartless(before: Config, next: Config): void {
+  const fixed = ["store", "spool", "upload", "retention", "http", "analysis", "capture"] as const;
+  const changed = fixed.filter(
+    (key) => JSON.stringify(before.options[key]) !== JSON.stringify(next.options[key]),
+  );
+  if (changed.length === 0) return;
+  throw new ConfigError(
+    changed.map((key) => ({
+      position: undefined,
+      path: key,
+      message: "is opened at start: restart the agent to change it",
+    })),
+  );
+}

@@ -1,0 +1,270 @@
+import type { Dispatcher } from "undici";
+import type { Clock } from "../base/clock.ts";
+import { errorMessage, GorewindError, StoreError } from "../base/errors.ts";
+import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
+import { buildManifest, traceFiles, type Identity, type Omission } from "../capture/build.ts";
+import type { CaptureEvent } from "../capture/events.ts";
+import type { CaptureFile } from "../capture/manifest.ts";
+import { planTrace, type CaptureWindow } from "../capture/plan.ts";
+import type { Recorder } from "../recorder/recorder.ts";
+import type { ProfileOptions } from "../scraper/options.ts";
+import { fetchProfile } from "../scraper/profile.ts";
+import type { Target } from "../scraper/target.ts";
+import { captureId } from "../store/id.ts";
+import type { Spool } from "../store/spool/spool.ts";
+import type { CaptureWriter } from "../store/spool/writer.ts";
+import type { Firing } from "../triggers/decision.ts";
+import type { ProfileRequest } from "../triggers/rule.ts";
+
+/** What a capture needs of a watched target. */
+export interface Watched {
+  readonly target: Target;
+  readonly recorder: Recorder;
+  readonly profiles: ProfileOptions;
+}
+
+export interface CaptureDependencies {
+  readonly spool: Spool;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly emit: (event: CaptureEvent) => void;
+  readonly watched: (target: string) => Watched | undefined;
+  readonly identity: () => Identity;
+  /** Captures in progress at once, over all targets; one more is refused and counted. */
+  readonly maxConcurrent: number;
+}
+
+/** A capture between its firing and its snapshot. */
+interface Pending {
+  readonly id: string;
+  readonly watched: Watched;
+  readonly firings: Firing[];
+  window: CaptureWindow;
+  /** False once the ring is frozen: later firings begin a capture of their own. */
+  open: boolean;
+  readonly profiles: Map<string, Promise<ProfileOutcome>>;
+}
+
+type ProfileOutcome = { readonly file: CaptureFile } | { readonly omitted: Omission };
+
+/** Overlapping firings can stretch one capture to this much after its first moment, no further. */
+const MAX_STRETCH_MS = 60_000;
+/** The open generation ends about a second after the moment it holds, later on an idle Go 1.24 and older. */
+const TAIL_PATIENCE_MS = 5000;
+
+/** Turns firings into captures in the spool. One at a time per target: overlapping firings join the one in progress. */
+export class CaptureCoordinator {
+  readonly #deps: CaptureDependencies;
+  readonly #pending = new Map<string, Pending>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+
+  constructor(deps: CaptureDependencies) {
+    this.#deps = deps;
+  }
+
+  /** How many captures are in progress. */
+  get active(): number {
+    return this.#running.size;
+  }
+
+  /** Begins a capture, or joins the one in progress. Returns its id, or undefined when it was refused. */
+  fire(firing: Firing): string | undefined {
+    const watched = this.#deps.watched(firing.target);
+    if (watched === undefined) return this.#refuse(firing, `${firing.target} is not watched`);
+    const window = windowOf(firing);
+    const pending = this.#pending.get(firing.target);
+    if (pending?.open === true && overlaps(pending.window, window))
+      return this.#join(pending, firing, window);
+    if (this.#running.size >= this.#deps.maxConcurrent) {
+      return this.#refuse(
+        firing,
+        `${this.#running.size} captures are in progress, which is the most at once`,
+      );
+    }
+    const id = captureId(this.#deps.clock.now(), this.#deps.random);
+    const fresh: Pending = { id, watched, firings: [firing], window, open: true, profiles: new Map() };
+    this.#pending.set(firing.target, fresh);
+    this.#deps.emit({
+      kind: "capture.started",
+      id,
+      target: firing.target,
+      rule: firing.rule,
+      message: firing.message,
+    });
+    const running = this.#capture(fresh).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return id;
+  }
+
+  /** Waits until no capture is in progress, or until `limit`; then gives up what is left. */
+  async drain(limit: Milliseconds): Promise<void> {
+    const timer = new AbortController();
+    await Promise.race([
+      Promise.all(this.#running),
+      this.#deps.clock.sleep(limit, timer.signal).catch(() => undefined),
+    ]);
+    timer.abort();
+    this.#abort.abort(
+      new StoreError("shutdown", "the agent stopped before the capture was complete", { retryable: false }),
+    );
+    await Promise.all(this.#running);
+  }
+
+  #refuse(firing: Firing, message: string): undefined {
+    this.#deps.emit({ kind: "capture.refused", target: firing.target, rule: firing.rule, message });
+  }
+
+  #join(pending: Pending, firing: Firing, window: CaptureWindow): string {
+    pending.firings.push(firing);
+    const first = pending.window;
+    pending.window = {
+      moment: first.moment,
+      from: epochMilliseconds(Math.min(first.from, window.from)),
+      to: epochMilliseconds(Math.min(Math.max(first.to, window.to), first.moment + MAX_STRETCH_MS)),
+    };
+    const { id } = pending;
+    this.#deps.emit({
+      kind: "capture.merged",
+      id,
+      target: firing.target,
+      rule: firing.rule,
+      message: firing.message,
+    });
+    return id;
+  }
+
+  async #capture(pending: Pending): Promise<void> {
+    const began = this.#deps.clock.monotonic();
+    const { id, watched } = pending;
+    const rule = pending.firings[0]?.rule ?? "manual";
+    let writer: CaptureWriter | undefined;
+    try {
+      writer = await this.#deps.spool.begin(id);
+      const { files, omitted, plan } = await this.#gather(pending, writer);
+      if (files.length === 0) {
+        throw new StoreError("nothing_captured", omitted.map((o) => `${o.name}: ${o.reason}`).join("; "), {
+          retryable: false,
+        });
+      }
+      const manifest = buildManifest({
+        id,
+        created: this.#deps.clock.now(),
+        target: watched.target,
+        firings: pending.firings,
+        window: pending.window,
+        plan,
+        files,
+        omitted,
+        identity: this.#deps.identity(),
+      });
+      await writer.commit(manifest);
+      this.#deps.emit({
+        kind: "capture.completed",
+        id,
+        target: watched.target.name,
+        rules: [...new Set(pending.firings.map((firing) => firing.rule))],
+        bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+        generations: manifest.trace?.generations ?? 0,
+        omitted: omitted.map(({ name }) => name),
+        took: milliseconds(this.#deps.clock.monotonic() - began),
+      });
+    } catch (error) {
+      await writer?.abort();
+      const known = error instanceof GorewindError ? error : undefined;
+      this.#deps.emit({
+        kind: "capture.failed",
+        id,
+        target: watched.target.name,
+        rule,
+        code: known?.code ?? "unexpected",
+        message: errorMessage(error),
+        ...(known?.hint !== undefined && { hint: known.hint }),
+      });
+    } finally {
+      pending.open = false;
+      if (this.#pending.get(watched.target.name) === pending) this.#pending.delete(watched.target.name);
+    }
+  }
+
+  /** Profiles begin at once, the trace when the tail is in; all that comes is written as it comes. */
+  async #gather(
+    pending: Pending,
+    writer: CaptureWriter,
+  ): Promise<{ files: CaptureFile[]; omitted: Omission[]; plan: ReturnType<typeof planTrace> }> {
+    const signal = this.#abort.signal;
+    this.#startProfiles(pending, writer, signal);
+    let seen: number;
+    do {
+      seen = pending.window.to;
+      const patience = Math.max(0, seen - this.#deps.clock.now()) + TAIL_PATIENCE_MS;
+      await pending.watched.recorder.reaches(pending.window.to, milliseconds(patience), signal);
+    } while (pending.window.to > seen);
+    const plan = planTrace(pending.watched.recorder.sessions(), pending.window);
+    pending.open = false;
+    this.#startProfiles(pending, writer, signal);
+    const files: CaptureFile[] = [];
+    const omitted: Omission[] = [];
+    for (const trace of traceFiles(plan)) {
+      files.push(await writer.addFile(trace.name, "application/vnd.golang.trace", trace.chunks));
+    }
+    if (plan.main === undefined) {
+      omitted.push({
+        name: "trace.out",
+        reason: `${plan.missing}: ${pending.watched.recorder.state.reason}`,
+      });
+    }
+    for (const outcome of await Promise.all(pending.profiles.values())) {
+      if ("file" in outcome) files.push(outcome.file);
+      else omitted.push(outcome.omitted);
+    }
+    return { files, omitted, plan };
+  }
+
+  /** Starts those of the firings' profiles that were not started yet. */
+  #startProfiles(pending: Pending, writer: CaptureWriter, signal: AbortSignal): void {
+    for (const firing of pending.firings) {
+      for (const profile of firing.capture.profiles) {
+        if (pending.profiles.has(profile.name)) continue;
+        pending.profiles.set(profile.name, this.#profile(pending.watched, profile, writer, signal));
+      }
+    }
+  }
+
+  async #profile(
+    watched: Watched,
+    profile: ProfileRequest,
+    writer: CaptureWriter,
+    signal: AbortSignal,
+  ): Promise<ProfileOutcome> {
+    const name = `${profile.name}.pb.gz`;
+    try {
+      const chunks = await fetchProfile(
+        this.#deps.dispatcher,
+        watched.target,
+        watched.profiles,
+        {
+          endpoint: profile.name === "cpu" ? "profile" : profile.name,
+          ...(profile.duration !== undefined && { seconds: profile.duration }),
+        },
+        signal,
+      );
+      return { file: await writer.addFile(name, "application/vnd.google.protobuf+gzip", chunks) };
+    } catch (error) {
+      return { omitted: { name, reason: errorMessage(error) } };
+    }
+  }
+}
+
+function windowOf(firing: Firing): CaptureWindow {
+  return {
+    moment: firing.at,
+    from: epochMilliseconds(firing.at - firing.capture.before),
+    to: epochMilliseconds(firing.at + firing.capture.after),
+  };
+}
+
+function overlaps(a: CaptureWindow, b: CaptureWindow): boolean {
+  return a.from <= b.to && b.from <= a.to;
+}

@@ -1,0 +1,19 @@
+import type { Environment } from "../config/yaml.ts";
+
+/** What a command has of the process. `main.ts` hands in the real one. */
+export interface CommandIo {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: Environment;
+  readonly host: string;
+  readonly version: string;
+  readonly node: string;
+  /** Whether `out` is a terminal, for colours. */
+  readonly terminal: boolean;
+  /** Calls `handler` at each of these signals until the returned function is called. */
+  readonly onSignal: (
+    signals: readonly NodeJS.Signals[],
+    handler: (signal: NodeJS.Signals) => void,
+  ) => () => void;
+  readonly exit: (code: number) => never;
+}

@@ -1,0 +1,148 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
+import { parseDuration } from "../base/duration.ts";
+import type { Manifest } from "../capture/manifest.ts";
+
+/** A watched target, as the API shows it. */
+export interface TargetStatus {
+  readonly name: string;
+  readonly job: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: string;
+  readonly since: string;
+  readonly reason: string;
+  readonly mode: string;
+  readonly trace_format?: string;
+  readonly ring: { readonly generations: number; readonly bytes: number; readonly span_seconds: number };
+}
+
+/** A capture, as the API shows it: where it is, and its manifest. */
+export interface CaptureStatus {
+  readonly id: string;
+  /** spool: waits on the agent's disk. store: at its destination. */
+  readonly place: "spool" | "store";
+  readonly location: string;
+  readonly manifest: Manifest;
+}
+
+/** A file of a capture. */
+export interface CaptureDownload {
+  readonly contentType: string;
+  readonly bytes: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface ManualCapture {
+  readonly reason: string;
+  /** Milliseconds; absent: the default. */
+  readonly before?: number;
+  readonly after?: number;
+  readonly cpu?: number;
+}
+
+/** What HTTP needs of the agent. */
+export interface AgentApi {
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Why the agent is not ready, or undefined when it is. */
+  unready(): string | undefined;
+  /** @throws {ConfigError} the file cannot be used; the old configuration goes on. */
+  reload(): Promise<void>;
+  targets(): readonly TargetStatus[];
+  /** Newest first, at most `limit`. */
+  captures(limit: number, signal: AbortSignal): Promise<readonly CaptureStatus[]>;
+  capture(id: string, signal: AbortSignal): Promise<CaptureStatus | undefined>;
+  download(id: string, file: string, signal: AbortSignal): Promise<CaptureDownload | undefined>;
+  /** The id of the capture that was begun or joined; undefined when it was refused. */
+  trigger(target: string, request: ManualCapture): string | undefined;
+  /** The one target `name` means: its name, or its job or address where that is unique. */
+  resolveTarget(name: string): string | undefined;
+}
+
+const MAX_LISTED = 1000;
+const MAX_REASON = 500;
+
+/** The agent's HTTP interface. Errors are JSON: `{ error, hint? }`. */
+export function createApi(agent: AgentApi): Hono {
+  const app = new Hono();
+  app.get("/-/healthy", (c) => c.text("gorewind is healthy.\n"));
+  app.get("/-/ready", (c) => {
+    const why = agent.unready();
+    return why === undefined ? c.text("gorewind is ready.\n") : c.text(`not ready: ${why}\n`, 503);
+  });
+  app.on(["POST", "PUT"], "/-/reload", async (c) => {
+    await agent.reload();
+    return c.text("the configuration was reloaded.\n");
+  });
+  app.get("/metrics", async (c) => {
+    const { contentType, text } = await agent.metrics();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+  app.get("/api/v1/targets", (c) => c.json({ targets: agent.targets() }));
+  app.post("/api/v1/targets/:name/capture", (c) => triggerCapture(agent, c));
+  app.get("/api/v1/captures", async (c) => {
+    const limit = Number(c.req.query("limit") ?? 100);
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) {
+      return c.json({ error: `limit must be a whole number from 1 to ${MAX_LISTED}` }, 400);
+    }
+    return c.json({ captures: await agent.captures(limit, c.req.raw.signal) });
+  });
+  app.get("/api/v1/captures/:id", async (c) => {
+    const capture = await agent.capture(c.req.param("id"), c.req.raw.signal);
+    return capture === undefined ? notFound(c, "capture") : c.json(capture);
+  });
+  app.get("/api/v1/captures/:id/:file", async (c) => {
+    const file = c.req.param("file");
+    const download = await agent.download(c.req.param("id"), file, c.req.raw.signal);
+    if (download === undefined) return notFound(c, "file");
+    return c.body(ReadableStream.from(download.body), 200, {
+      "content-type": download.contentType,
+      "content-length": String(download.bytes),
+      "content-disposition": `attachment; filename="${file.replaceAll(/[^A-Za-z0-9._-]/g, "_")}"`,
+    });
+  });
+  app.notFound((c) => c.json({ error: `there is nothing at ${c.req.path}` }, 404));
+  app.onError(answerError);
+  return app;
+}
+
+function triggerCapture(agent: AgentApi, c: Context): Response {
+  const name = agent.resolveTarget(c.req.param("name") ?? "");
+  if (name === undefined) {
+    const known = agent.targets().map((target) => target.name);
+    return c.json(
+      { error: `no target is called ${c.req.param("name")}`, hint: `targets: ${known.join(", ")}` },
+      404,
+    );
+  }
+  const times: { before?: number; after?: number; cpu?: number } = {};
+  for (const key of ["before", "after", "cpu"] as const) {
+    const text = c.req.query(key);
+    if (text === undefined) continue;
+    const parsed = parseDuration(text);
+    if (parsed === undefined || parsed > 600_000) {
+      return c.json({ error: `${key}: expected a duration of at most 10m, such as 5s` }, 400);
+    }
+    times[key] = parsed;
+  }
+  const reason = (c.req.query("reason") ?? "asked for over HTTP").slice(0, MAX_REASON);
+  const id = agent.trigger(name, { reason, ...times });
+  if (id === undefined) return c.json({ error: "too many captures are in progress" }, 429);
+  return c.json({ id, target: name, status: `/api/v1/captures/${id}` }, 202);
+}
+
+function notFound(c: Context, what: string): Response {
+  return c.json({ error: `there is no such ${what}` }, 404);
+}
+
+function answerError(error: Error, c: Context): Response {
+  if (error instanceof ConfigError) {
+    return c.json(
+      { error: "the configuration cannot be used; the one before goes on", problems: error.problems },
+      400,
+    );
+  }
+  const hint = error instanceof GorewindError ? error.hint : undefined;
+  return c.json({ error: errorMessage(error), ...(hint !== undefined && { hint }) }, 500);
+}

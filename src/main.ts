@@ -1,0 +1,29 @@
+/** The process's edge: the only file that touches `process`. */
+
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { CommandIo } from "./cli/io.ts";
+import { runProgram } from "./cli/program.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const io: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  env: process.env,
+  host: hostname(),
+  version,
+  node: process.version,
+  terminal: process.stdout.isTTY,
+  onSignal: (signals, handler) => {
+    for (const signal of signals) process.on(signal, handler);
+    return () => {
+      for (const signal of signals) process.off(signal, handler);
+    };
+  },
+  exit: (code) => process.exit(code),
+};
+
+process.exitCode = await runProgram(process.argv.slice(2), io);

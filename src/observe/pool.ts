@@ -1,0 +1,152 @@
+import { Worker } from "node:worker_threads";
+import { errorMessage } from "../base/errors.ts";
+import type { ObserveEvent } from "./events.ts";
+import type { AnalysisJob, FromAnalyser, ToAnalyser } from "./protocol.ts";
+
+export interface PoolOptions {
+  readonly threads: number;
+  /** Bytes of generations that may wait; beyond it the oldest waiting one of all is skipped. */
+  readonly maxQueuedBytes: number;
+}
+
+export interface PoolDependencies {
+  readonly emit: (event: ObserveEvent) => void;
+  readonly onObserved: (answer: Extract<FromAnalyser, { kind: "observed" }>) => void;
+}
+
+/** The compiled module each thread runs. */
+const WORKER_MODULE = new URL("./worker.js", import.meta.url);
+/** A thread that dies at once each time it is started is not started more often than this. */
+const RESTART_DELAY_MS = 1000;
+
+/**
+ * Analysis threads beside the intake. A target always goes to the same thread, since what a generation means depends on
+ * the ones before it. One job is in a thread at a time; the others wait here, where they can still be skipped: when
+ * analysis is behind, the oldest waiting generation goes, so that what is looked at is new. The ring keeps it all the same.
+ */
+export class AnalyserPool {
+  readonly #deps: PoolDependencies;
+  readonly #options: PoolOptions;
+  readonly #lanes: Lane[];
+  #waiting: { readonly job: AnalysisJob; readonly lane: Lane }[] = [];
+  #waitingBytes = 0;
+  #closed = false;
+
+  constructor(options: PoolOptions, deps: PoolDependencies) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#lanes = Array.from({ length: options.threads }, () => this.#startLane());
+  }
+
+  /** How many generations wait or are being read. */
+  get queued(): number {
+    return this.#waiting.length + this.#lanes.filter((lane) => lane.busy !== undefined).length;
+  }
+
+  /** Takes a generation; its bytes belong to the pool from here on. */
+  offer(job: AnalysisJob): void {
+    this.#waiting.push({ job, lane: this.#laneOf(job.target) });
+    this.#waitingBytes += job.bytes.length;
+    while (this.#waitingBytes > this.#options.maxQueuedBytes && this.#waiting.length > 1) this.#skipOldest();
+    this.#dispatch();
+  }
+
+  /** The target is no longer watched. */
+  forget(target: string): void {
+    this.#waiting = this.#waiting.filter(({ job }) => job.target !== target);
+    this.#waitingBytes = this.#waiting.reduce((sum, { job }) => sum + job.bytes.length, 0);
+    this.#post(this.#laneOf(target), { kind: "forget", target });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting = [];
+    await Promise.all(
+      this.#lanes.flatMap(({ worker }) => (worker === undefined ? [] : [worker.terminate()])),
+    );
+  }
+
+  #skipOldest(): void {
+    const skipped = this.#waiting.shift();
+    if (skipped === undefined) return;
+    const { job } = skipped;
+    this.#waitingBytes -= job.bytes.length;
+    this.#deps.emit({
+      kind: "generation.skipped",
+      target: job.target,
+      generation: job.generation,
+      bytes: job.bytes.length,
+    });
+  }
+
+  #dispatch(): void {
+    this.#waiting = this.#waiting.filter(({ job, lane }) => {
+      if (lane.busy !== undefined || lane.worker === undefined) return true;
+      lane.busy = job;
+      this.#waitingBytes -= job.bytes.length;
+      this.#post(lane, { kind: "analyse", job }, job.bytes.buffer as ArrayBuffer);
+      return false;
+    });
+  }
+
+  #post(lane: Lane, message: ToAnalyser, moved?: ArrayBuffer): void {
+    lane.worker?.postMessage(message, moved === undefined ? [] : [moved]);
+  }
+
+  #answer(lane: Lane, answer: FromAnalyser): void {
+    lane.busy = undefined;
+    this.#dispatch();
+    if (answer.kind === "observed") {
+      const { target, generation, events, bytes, took } = answer;
+      this.#deps.emit({ kind: "generation.analysed", target, generation, events, bytes, took });
+      this.#deps.onObserved(answer);
+    } else {
+      const { target, generation, code, message } = answer;
+      this.#deps.emit({ kind: "generation.unreadable", target, generation, code, message });
+    }
+  }
+
+  #startLane(): Lane {
+    const lane: Lane = { worker: undefined, busy: undefined };
+    this.#start(lane);
+    return lane;
+  }
+
+  #start(lane: Lane): void {
+    const worker = new Worker(WORKER_MODULE, { name: "gorewind-analysis" });
+    lane.worker = worker;
+    worker.on("message", (answer: FromAnalyser) => this.#answer(lane, answer));
+    worker.on("error", (error) => {
+      this.#deps.emit({ kind: "analyser.restarted", message: errorMessage(error) });
+    });
+    worker.on("exit", () => {
+      lane.worker = undefined;
+      const lost = lane.busy;
+      lane.busy = undefined;
+      if (this.#closed) return;
+      if (lost !== undefined) {
+        const { target, generation } = lost;
+        this.#deps.emit({ kind: "generation.skipped", target, generation, bytes: 0 });
+      }
+      setTimeout(() => {
+        if (this.#closed) return;
+        this.#start(lane);
+        this.#dispatch();
+      }, RESTART_DELAY_MS).unref();
+    });
+  }
+
+  #laneOf(target: string): Lane {
+    let hash = 0;
+    for (let i = 0; i < target.length; i++) hash = (hash * 31 + target.charCodeAt(i)) | 0;
+    const lane = this.#lanes[Math.abs(hash) % this.#lanes.length];
+    if (lane === undefined) throw new RangeError("a pool has at least one thread");
+    return lane;
+  }
+}
+
+interface Lane {
+  /** Absent between a death and the restart. */
+  worker: Worker | undefined;
+  busy: AnalysisJob | undefined;
+}

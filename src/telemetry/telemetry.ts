@@ -1,0 +1,73 @@
+import type { DestinationStream } from "pino";
+import type { AgentEvent } from "../events.ts";
+import type { ObservationBatch } from "../signals/signal.ts";
+import type { SpoolUsage } from "../store/spool/spool.ts";
+import { EventLog } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import type { LogOptions } from "./options.ts";
+
+export interface TelemetryOptions {
+  readonly log: LogOptions;
+  readonly version: string;
+  readonly node: string;
+  /** Where log lines go; standard output when absent. */
+  readonly destination?: DestinationStream;
+  /** Sees every event as well: for a terminal, or a test. */
+  readonly watch?: (event: AgentEvent) => void;
+}
+
+/** Where every event becomes a log line and metrics. */
+export class Telemetry {
+  readonly #log: EventLog;
+  readonly #metrics: Metrics;
+  readonly #watch: ((event: AgentEvent) => void) | undefined;
+
+  constructor(options: TelemetryOptions) {
+    this.#log = new EventLog(options.log, options.destination);
+    this.#metrics = new Metrics(options.version, options.node);
+    this.#watch = options.watch;
+  }
+
+  emit(event: AgentEvent): void {
+    this.#metrics.record(event);
+    this.#log.write(event);
+    this.#watch?.(event);
+  }
+
+  observe(batch: ObservationBatch): void {
+    this.#metrics.observe(batch);
+  }
+
+  setLogLevel(options: LogOptions): void {
+    this.#log.level = options.level;
+  }
+
+  /** Forgets a target's series. */
+  removeTarget(target: string): void {
+    this.#metrics.removeTarget(target);
+  }
+
+  measureSpool(usage: () => SpoolUsage): void {
+    const metrics = this.#metrics;
+    metrics.measured(
+      "gorewind_spool_pending_captures",
+      "Captures that wait to be stored.",
+      () => usage().pending,
+    );
+    metrics.measured(
+      "gorewind_spool_pending_bytes",
+      "Bytes that wait to be stored.",
+      () => usage().pendingBytes,
+    );
+    metrics.measured("gorewind_spool_bytes", "Bytes in the spool.", () => usage().bytes);
+    metrics.measured("gorewind_spool_max_bytes", "The spool's quota.", () => usage().maxBytes);
+  }
+
+  get contentType(): string {
+    return this.#metrics.contentType;
+  }
+
+  async metricsText(): Promise<string> {
+    return await this.#metrics.text();
+  }
+}
