@@ -1,0 +1,94 @@
+// What `npm test` runs: installs, builds, prepares what is real in the tests (Go, S3 servers, Prometheus), runs
+// vitest, and ends with the line `N passed, N failed`. Needs only Node and, for most of it, Go on the PATH.
+// Arguments go to vitest: `npm test -- test/ring` runs a part, without preparing everything.
+// GOREWIND_NODE_MATRIX=1 runs the quick part again on other Node versions, from their npm packages.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, ensureInstalled, root } from "./ensure-installed.mjs";
+
+/** The machine's own Node runs everything; these the quick part. */
+const MATRIX = ["22.23.3", "24.21.0"];
+
+const filters = process.argv.slice(2);
+const isCI = !["", "0", "false"].includes(process.env.CI ?? "");
+const folder = mkdtempSync(join(tmpdir(), "gorewind-test-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+process.chdir(root);
+ensureInstalled();
+build();
+
+const runs = [runVitest("suite", process.execPath, filters.length === 0 ? { GOREWIND_PREPARE: "1" } : {})];
+if (process.env.GOREWIND_NODE_MATRIX === "1") {
+  for (const version of MATRIX) runs.push(runOnNode(version));
+}
+process.exitCode = report(runs);
+
+/** One vitest run: what it counted, what it left out and why. */
+function runVitest(name, node, extraEnv) {
+  const results = join(folder, `${name}.json`);
+  const notes = join(folder, `${name}.notes`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
+  const env = {
+    ...process.env,
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+    ...extraEnv,
+    GOREWIND_SKIP_NOTES: notes,
+  };
+  const { status } = spawnSync(node, ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...filters], {
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const notRun = existsSync(notes) ? readFileSync(notes, "utf8").trim().split("\n") : [];
+  if (!existsSync(results))
+    return { passed: 0, failed: 1, skipped: [], notRun: ["vitest ended without a result"] };
+  return { ...count(JSON.parse(readFileSync(results, "utf8")), status), notRun };
+}
+
+function count(result, status) {
+  const tests = result.testResults.flatMap((file) => file.assertionResults);
+  // A file that could not be loaded has no tests, and is one failure.
+  const broken = result.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  );
+  const failed = tests.filter((test) => test.status === "failed").length + broken.length;
+  const skipped = tests.filter((test) => test.status !== "passed" && test.status !== "failed");
+  return {
+    passed: tests.filter((test) => test.status === "passed").length,
+    // An error outside of any test (an unhandled rejection, a hook) fails the run as well.
+    failed: failed === 0 && status !== 0 ? 1 : failed,
+    skipped: skipped.map((test) => test.fullName),
+  };
+}
+
+/** The part of the suite that needs no other programs, on another Node. */
+function runOnNode(version) {
+  console.log(`\nNode ${version}`);
+  const nodePackage = `node-${process.platform}-${process.arch}@${version}`;
+  const found = spawnSync("npx", ["-y", "-p", nodePackage, "-c", "node -p process.execPath"], {
+    encoding: "utf8",
+  });
+  const node = (found.stdout ?? "").trim();
+  const actual = spawnSync(node, ["-p", "process.versions.node"], { encoding: "utf8" });
+  if ((actual.stdout ?? "").trim() !== version) {
+    const reason = `not run: the suite on Node ${version}: ${nodePackage} could not be had`;
+    return { passed: 0, failed: isCI ? 1 : 0, skipped: [], notRun: [reason] };
+  }
+  return runVitest(`node-${version}`, node, { GOREWIND_QUICK: "1" });
+}
+
+/** Prints what did not run and the sums, and gives the exit code. */
+function report(all) {
+  const skipped = all.flatMap((run) => run.skipped);
+  const notRun = [...new Set(all.flatMap((run) => run.notRun))];
+  for (const line of notRun) console.log(line);
+  // A green run in CI means that everything ran.
+  if (isCI) for (const name of skipped) console.log(`skipped, which is a failure in CI: ${name}`);
+  const sum = (of) => all.reduce((total, run) => total + of(run), 0);
+  const failed = sum((run) => run.failed) + (isCI ? skipped.length : 0);
+  const tail = !isCI && skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+  console.log(`${sum((run) => run.passed)} passed, ${failed} failed${tail}`);
+  return failed === 0 ? 0 : 1;
+}
