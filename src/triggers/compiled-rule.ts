@@ -15,8 +15,11 @@ export interface CompiledRule {
   readonly leafSources: readonly ReadonlySet<SignalSource>[];
   readonly sources: ReadonlySet<SignalSource>;
   readonly by: readonly string[] | "all";
+  readonly isOfOneSource: boolean;
   /** Whether nothing seen can make it true, so that it has to be judged even when nothing comes. */
   readonly fallsTrue: boolean;
+  /** Whether what comes does not wake a single instance: then all have to be judged every time. */
+  readonly neverSleeps: boolean;
 }
 
 export function compileRule(rule: Rule): CompiledRule {
@@ -24,13 +27,18 @@ export function compileRule(rule: Rule): CompiledRule {
   const leafSources = leaves.map((leaf) => new Set(queriesOf(leaf).map((query) => query.signal.source)));
   const only = leaves.length === 1 ? leaves[0] : undefined;
   const own = only?.kind === "signal" && only.test.kind !== "absent" ? only.query.signal.groupBy : [];
+  const by = rule.by ?? own;
+  const sources = new Set(leafSources.flatMap((each) => [...each]));
+  const fallsTrue = canFallTrue(rule.when);
   return {
     rule,
     leaves,
     leafSources,
-    sources: new Set(leafSources.flatMap((sources) => [...sources])),
-    by: rule.by ?? own,
-    fallsTrue: canFallTrue(rule.when),
+    sources,
+    by,
+    isOfOneSource: sources.size === 1,
+    fallsTrue,
+    neverSleeps: fallsTrue || leaves.some((leaf) => !tellsApart(leaf, by)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { assertNever } from "../base/errors.ts";
-import type { Detector, Truth } from "./detector.ts";
+import type { Detector, Truth, Wake } from "./detector.ts";
 import type { Condition, ExpressionCondition, SignalCondition } from "./rule.ts";
 import { ThresholdDetector } from "./threshold-detector.ts";
 
@@ -21,11 +21,11 @@ export function leavesOf(condition: Condition): readonly Leaf[] {
   }
 }
 
-export function createDetector(leaf: Leaf): Detector {
+export function createDetector(leaf: Leaf, wake: Wake): Detector {
   if (leaf.kind === "expression") throw new Error("not yet");
   switch (leaf.test.kind) {
     case "threshold":
-      return new ThresholdDetector(leaf.query, leaf.test);
+      return new ThresholdDetector(leaf.query, leaf.test, wake);
     case "change":
     case "high_water":
     case "absent":

@@ -16,12 +16,20 @@ export interface Reading {
   readonly samples: number;
 }
 
+/** Set by a detector to which something came that has to be judged. */
+export interface Wake {
+  isAwake: boolean;
+}
+
+/** Takes what a series said; several may come for the same interval. */
+export interface Sink {
+  add(interval: Interval): void;
+}
+
 /** Watches one condition for one target and one label set. */
 export interface Detector {
-  /** One series' interval; several may come for the same one. */
-  add(interval: Interval): void;
-  /** Where it looks at several queries: what takes the intervals of this series instead of `add`. */
-  accept?(signal: SignalDefinition, labels: Labels): (interval: Interval) => void;
+  /** Where the intervals of this series go; it is one that the leaf asks for. */
+  sinksFor(signal: SignalDefinition, labels: Labels): readonly Sink[];
   /**
    * All series of the interval that ended at `at` were added.
    * @param covered ms since the target is known. @param source whose interval it was.
@@ -32,6 +40,8 @@ export interface Detector {
   /** A firing used the evidence. */
   consume(): void;
   read(): Reading;
-  /** Whether it holds nothing that would be missed. */
+  /** Whether it need not be judged again until it wakes its instance. */
   readonly isIdle: boolean;
+  /** The end of the newest interval that was added. */
+  readonly lastAt: EpochMilliseconds | undefined;
 }

@@ -103,8 +103,8 @@ class Engine implements TriggerEngine {
     const decisions: Decision[] = [];
     const covered = now - state.since + batch.interval;
     for (const rule of state.rulesOf(batch.source)) {
-      for (const instance of rule.instances.values()) {
-        if (!rule.compiled.fallsTrue && instance.isIdle) continue;
+      for (const instance of rule.instances) {
+        if (!instance.isAwake) continue;
         this.#step(state, rule, instance, { at: batch.at, covered, source: batch.source, now }, decisions);
       }
     }
@@ -116,7 +116,7 @@ class Engine implements TriggerEngine {
     for (const state of this.#targets.values()) {
       for (const [source, at] of state.silentSources(now)) {
         for (const rule of state.rulesOf(source)) {
-          for (const instance of rule.instances.values()) {
+          for (const instance of rule.instances) {
             if (!rule.compiled.fallsTrue && instance.phase.kind === "inactive") continue;
             this.#step(state, rule, instance, { at, covered: now - state.since, source, now }, decisions);
           }
@@ -261,5 +261,5 @@ function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds
 }
 
 function evictedOf(state: TargetState): number {
-  return state.seriesEvicted + state.rules.reduce((sum, rule) => sum + rule.evicted, 0);
+  return state.seriesEvicted + state.evictions.count;
 }

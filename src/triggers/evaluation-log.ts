@@ -20,16 +20,18 @@ interface Run {
 /** The last evaluations, like ones in a row as one: a rule that was false for a week takes one place. */
 export class EvaluationLog {
   readonly #runs: Run[] = [];
+  #last: Run | undefined;
 
   push(at: EpochMilliseconds, truth: Truth): void {
-    const last = this.#runs[this.#runs.length - 1];
+    const last = this.#last;
     if (last?.truth === truth) {
       last.at = at;
       last.count++;
       return;
     }
     if (this.#runs.length === EVALUATIONS_KEPT) this.#runs.shift();
-    this.#runs.push({ at, truth, count: 1 });
+    this.#last = { at, truth, count: 1 };
+    this.#runs.push(this.#last);
   }
 
   /** Oldest first. */

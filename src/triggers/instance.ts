@@ -1,7 +1,7 @@
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 import type { Labels, SignalSource } from "../signals/signal.ts";
 import { evaluate, supporters } from "./condition.ts";
-import type { Detector, Truth } from "./detector.ts";
+import type { Detector, Truth, Wake } from "./detector.ts";
 import { EvaluationLog } from "./evaluation-log.ts";
 import type { Refusal } from "./limits.ts";
 import type { CompiledRule } from "./compiled-rule.ts";
@@ -20,38 +20,38 @@ export type Phase =
 const INACTIVE: Phase = { kind: "inactive" };
 
 /** One rule watching one target and one label set. */
-export class Instance {
+export class Instance implements Wake {
   readonly compiled: CompiledRule;
   readonly labels: Labels;
   /** One a leaf of the rule's condition; those of leaves that do not tell the label sets apart are shared. */
   readonly detectors: readonly Detector[];
   readonly log = new EvaluationLog();
 
+  /** Whether it has to be judged; asleep, it stays as it is until something comes. */
+  isAwake = true;
   phase: Phase = INACTIVE;
   truth: Truth = "unknown";
   readonly #truths: Truth[];
   #wasDelivered = false;
 
-  /** The agent's clock. */
-  lastTouched: EpochMilliseconds;
+  /** When it came to be, and when it last fired, by the agent's clock. */
+  readonly since: EpochMilliseconds;
   lastFired: EpochMilliseconds | undefined;
   lastRefusal: Refusal | undefined;
-  /** Its label set gave way to another; its series have to subscribe anew. */
-  isEvicted = false;
   firings = 0;
   suppressed = 0;
 
   constructor(
     compiled: CompiledRule,
     labels: Labels,
-    detectors: readonly Detector[],
+    detectors: (wake: Wake) => readonly Detector[],
     now: EpochMilliseconds,
   ) {
     this.compiled = compiled;
     this.labels = labels;
-    this.detectors = detectors;
-    this.lastTouched = now;
-    this.#truths = detectors.map(() => "unknown");
+    this.since = now;
+    this.detectors = detectors(this);
+    this.#truths = this.detectors.map(() => "unknown");
   }
 
   get rule(): Rule {
@@ -62,13 +62,21 @@ export class Instance {
   step(at: EpochMilliseconds, covered: number, source: SignalSource): boolean {
     const { detectors, compiled } = this;
     for (let i = 0; i < detectors.length; i++) {
-      const isFed = compiled.leafSources[i]?.has(source) ?? false;
+      const isFed = compiled.isOfOneSource || (compiled.leafSources[i]?.has(source) ?? false);
       if (isFed) this.#truths[i] = detectors[i]?.judge(at, covered, source) ?? "unknown";
     }
-    let index = 0;
-    this.truth = evaluate(this.rule.when, () => this.#truths[index++] ?? "unknown");
-    this.#advance(at);
+    if (compiled.rule.when.kind === "signal") {
+      this.truth = this.#truths[0] ?? "unknown";
+    } else {
+      let index = 0;
+      this.truth = evaluate(compiled.rule.when, () => this.#truths[index++] ?? "unknown");
+    }
+    if (this.truth === "true" || this.phase.kind !== "inactive") this.#advance(at);
     this.log.push(at, this.truth);
+    this.isAwake =
+      compiled.neverSleeps ||
+      this.phase.kind !== "inactive" ||
+      !detectors.every((detector) => detector.isIdle);
     return this.phase.kind === "firing" && this.truth === "true" && this.#hasNewEvidence();
   }
 
@@ -83,8 +91,9 @@ export class Instance {
     for (const detector of this.detectors) detector.consume();
   }
 
-  get isIdle(): boolean {
-    return this.phase.kind === "inactive" && this.detectors.every((detector) => detector.isIdle);
+  /** The end of the newest interval its series had. */
+  get lastAt(): number {
+    return Math.max(...this.detectors.map((detector) => detector.lastAt ?? this.since));
   }
 
   #advance(at: EpochMilliseconds): void {

@@ -3,88 +3,80 @@ import type { SignalDefinition } from "../signals/catalog.ts";
 import type { Labels } from "../signals/signal.ts";
 import { queriesOf, tellsApart, type CompiledRule } from "./compiled-rule.ts";
 import { createDetector } from "./condition.ts";
-import type { Detector } from "./detector.ts";
+import type { Detector, Sink, Wake } from "./detector.ts";
 import { Instance } from "./instance.ts";
-import type { Interval } from "./interval.ts";
 import { FiringHistory } from "./limits.ts";
 import { labelsKey, labelsMatch, projectLabels } from "./match.ts";
 
-/** Where a series' intervals go. */
-export interface Subscription {
-  readonly detector: Detector;
-  readonly add: (interval: Interval) => void;
-  /** Whom to mark as touched; none for a detector that all label sets share. */
-  readonly instance: Instance | undefined;
+/** How many label sets of a target gave way at a bound. */
+export interface EvictionCount {
+  count: number;
 }
 
 /** One rule on one target: an instance for each label set, of bounded number. */
 export class RuleOnTarget {
   readonly compiled: CompiledRule;
   readonly history = new FiringHistory();
-  readonly instances = new Map<string, Instance>();
+  /** In the order they came. */
+  readonly instances: Instance[] = [];
+  readonly #byKey = new Map<string, Instance>();
   /** Detectors of leaves whose signal has none of the labels that tell the instances apart. */
   readonly #shared: readonly (Detector | undefined)[];
-  /** Label sets that gave way to others. */
-  evicted = 0;
+  readonly #evictions: EvictionCount;
 
-  constructor(compiled: CompiledRule, now: EpochMilliseconds) {
+  constructor(compiled: CompiledRule, evictions: EvictionCount, now: EpochMilliseconds) {
     this.compiled = compiled;
+    this.#evictions = evictions;
     this.#shared = compiled.leaves.map((leaf) =>
-      tellsApart(leaf, compiled.by) ? undefined : createDetector(leaf),
+      tellsApart(leaf, compiled.by) ? undefined : createDetector(leaf, { isAwake: true }),
     );
     // What may come true without anything being seen has to be there from the start.
     const isPerTarget = compiled.by !== "all" && compiled.by.length === 0;
     if (compiled.fallsTrue && isPerTarget) this.#create("", {}, now);
   }
 
-  /** Which of the rule's detectors take a series, with new instances for a label set not seen before. */
-  subscribe(signal: SignalDefinition, labels: Labels, now: EpochMilliseconds): readonly Subscription[] {
+  /** Where a series' intervals go, with a new instance for a label set not seen before. */
+  subscribe(signal: SignalDefinition, labels: Labels, now: EpochMilliseconds): readonly Sink[] {
     const { leaves, by } = this.compiled;
     return leaves.flatMap((leaf, i) => {
       const isAsked = queriesOf(leaf).some(
         (query) => query.signal.name === signal.name && labelsMatch(query.labels, labels),
       );
       if (!isAsked) return [];
-      const shared = this.#shared[i];
-      const instance = shared === undefined ? this.#instanceFor(projectLabels(labels, by), now) : undefined;
-      const detector = shared ?? instance?.detectors[i];
-      if (detector === undefined) return [];
-      const add = detector.accept?.(signal, labels) ?? ((interval: Interval): void => detector.add(interval));
-      return [{ detector, add, instance }];
+      const detector = this.#shared[i] ?? this.#instanceFor(projectLabels(labels, by), now).detectors[i];
+      return detector?.sinksFor(signal, labels) ?? [];
     });
   }
 
   #instanceFor(labels: Labels, now: EpochMilliseconds): Instance {
     const key = labelsKey(labels);
-    const known = this.instances.get(key);
+    const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    if (this.instances.size >= this.compiled.rule.limits.maxLabelSets) this.#evictOne();
+    if (this.instances.length >= this.compiled.rule.limits.maxLabelSets) this.#evictOne();
     return this.#create(key, labels, now);
   }
 
   #create(key: string, labels: Labels, now: EpochMilliseconds): Instance {
-    const { leaves } = this.compiled;
-    const detectors = leaves.map((leaf, i) => this.#shared[i] ?? createDetector(leaf));
+    const detectors = (wake: Wake): readonly Detector[] =>
+      this.compiled.leaves.map((leaf, i) => this.#shared[i] ?? createDetector(leaf, wake));
     const instance = new Instance(this.compiled, labels, detectors, now);
-    this.instances.set(key, instance);
+    this.#byKey.set(key, instance);
+    this.instances.push(instance);
     return instance;
   }
 
   /** The one whose series was not seen for the longest; one that is firing only when all are. */
   #evictOne(): void {
-    let victim: string | undefined;
+    let victim = 0;
     let oldest = Number.POSITIVE_INFINITY;
-    for (const [key, instance] of this.instances) {
-      const rank =
-        instance.lastTouched + (instance.phase.kind === "firing" ? Number.MAX_SAFE_INTEGER / 2 : 0);
+    for (const [i, instance] of this.instances.entries()) {
+      const rank = instance.lastAt + (instance.phase.kind === "firing" ? Number.MAX_SAFE_INTEGER / 2 : 0);
       if (rank >= oldest) continue;
       oldest = rank;
-      victim = key;
+      victim = i;
     }
-    const instance = victim === undefined ? undefined : this.instances.get(victim);
-    if (victim === undefined || instance === undefined) return;
-    instance.isEvicted = true;
-    this.instances.delete(victim);
-    this.evicted++;
+    const [gone] = this.instances.splice(victim, 1);
+    if (gone !== undefined) this.#byKey.delete(labelsKey(gone.labels));
+    this.#evictions.count++;
   }
 }

@@ -2,10 +2,10 @@ import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 import { findSignal, type SignalDefinition } from "../signals/catalog.ts";
 import type { Labels, Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
 import { queriesOf, type CompiledRule } from "./compiled-rule.ts";
-import type { Instance } from "./instance.ts";
 import { counterDelta, summarize } from "./interval.ts";
 import { labelsKey, labelsMatch } from "./match.ts";
-import { RuleOnTarget, type Subscription } from "./rule-on-target.ts";
+import type { Sink } from "./detector.ts";
+import { RuleOnTarget, type EvictionCount } from "./rule-on-target.ts";
 
 /** Series followed per target; the longest unseen give way. */
 export const MAX_SERIES = 5000;
@@ -16,7 +16,9 @@ const SILENT_MS = 5000;
 
 interface Series {
   readonly signal: SignalDefinition;
-  subscriptions: readonly Subscription[];
+  sinks: readonly Sink[];
+  /** How many label sets had been evicted when the sinks were looked up: later ones may be among them. */
+  version: number;
   lastSeen: EpochMilliseconds;
   /** A counter's last reading. */
   previous: number | undefined;
@@ -42,6 +44,8 @@ export class TargetState {
   readonly #bySignal = new Map<string, RuleOnTarget[]>();
   readonly #series = new Map<string, Series>();
   readonly #clocks = new Map<SignalSource, SourceClock>();
+  readonly evictions: EvictionCount = { count: 0 };
+  /** Series that gave way at a bound. */
   seriesEvicted = 0;
 
   constructor(name: string, labels: Labels, compiled: readonly CompiledRule[], now: EpochMilliseconds) {
@@ -51,7 +55,7 @@ export class TargetState {
     this.warmSince = now;
     this.rules = compiled
       .filter(({ rule }) => labelsMatch(rule.match, labels))
-      .map((each) => new RuleOnTarget(each, now));
+      .map((each) => new RuleOnTarget(each, this.evictions, now));
     for (const rule of this.rules) this.#index(rule, now);
   }
 
@@ -94,18 +98,17 @@ export class TargetState {
     const series = this.#series.get(key) ?? this.#createSeries(key, observation, now);
     if (series === undefined) return;
     series.lastSeen = now;
-    if (series.subscriptions.length === 0) return;
-    if (series.subscriptions.some(({ instance }) => instance?.isEvicted)) {
-      series.subscriptions = this.#subscribe(series.signal, observation.labels, now);
+    if (series.version !== this.evictions.count) {
+      series.version = this.evictions.count;
+      series.sinks = this.#subscribe(series.signal, observation.labels, now);
     }
+    if (series.sinks.length === 0) return;
     const whole = summarize(observation, batch.at, batch.interval);
     const interval = series.signal.kind === "counter" ? counterDelta(whole, series.previous) : whole;
     if (series.signal.kind === "counter")
       series.previous = whole.values[whole.values.length - 1] ?? series.previous;
-    for (const { add, instance } of series.subscriptions) {
-      if (interval !== undefined) add(interval);
-      if (instance !== undefined) touch(instance, now);
-    }
+    if (interval === undefined) return;
+    for (const sink of series.sinks) sink.add(interval);
   }
 
   #createSeries(
@@ -116,17 +119,14 @@ export class TargetState {
     const signal = findSignal(name);
     if (signal === undefined) return undefined;
     if (this.#series.size >= MAX_SERIES) this.#evictSeries();
-    const series: Series = {
-      signal,
-      subscriptions: this.#subscribe(signal, labels, now),
-      lastSeen: now,
-      previous: undefined,
-    };
+    const version = this.evictions.count;
+    const sinks = this.#subscribe(signal, labels, now);
+    const series: Series = { signal, sinks, version, lastSeen: now, previous: undefined };
     this.#series.set(key, series);
     return series;
   }
 
-  #subscribe(signal: SignalDefinition, labels: Labels, now: EpochMilliseconds): readonly Subscription[] {
+  #subscribe(signal: SignalDefinition, labels: Labels, now: EpochMilliseconds): readonly Sink[] {
     return (this.#bySignal.get(signal.name) ?? []).flatMap((rule) => rule.subscribe(signal, labels, now));
   }
 
@@ -138,10 +138,6 @@ export class TargetState {
     for (const [key] of oldest) this.#series.delete(key);
     this.seriesEvicted += oldest.length;
   }
-}
-
-function touch(instance: Instance, now: EpochMilliseconds): void {
-  instance.lastTouched = now;
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {

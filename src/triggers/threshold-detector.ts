@@ -1,7 +1,6 @@
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 import { rankOf } from "./aggregate.ts";
-import type { Detector, Reading, Truth } from "./detector.ts";
-import type { Interval } from "./interval.ts";
+import type { Detector, Reading, Truth, Sink, Wake } from "./detector.ts";
 import type { SignalQuery, ThresholdTest } from "./rule.ts";
 import { SampleWindow } from "./window.ts";
 
@@ -14,14 +13,19 @@ export class ThresholdDetector implements Detector {
   #covered = 0;
   #truth: Truth = "unknown";
 
-  constructor(query: SignalQuery, test: ThresholdTest) {
+  constructor(query: SignalQuery, test: ThresholdTest, wake: Wake) {
     this.#query = query;
     this.#test = test;
-    this.#window = new SampleWindow(query, { direction: test.direction, level: test.level });
+    const breach = { direction: test.direction, level: test.level };
+    this.#window = new SampleWindow(query, wake, breach, countsBreaches(query, test));
   }
 
-  add(interval: Interval): void {
-    this.#window.add(interval);
+  sinksFor(): readonly Sink[] {
+    return [this.#window];
+  }
+
+  get lastAt(): EpochMilliseconds | undefined {
+    return this.#window.lastAt;
   }
 
   judge(at: EpochMilliseconds, covered: number): Truth {
@@ -45,7 +49,8 @@ export class ThresholdDetector implements Detector {
     const { samples } = this.#window;
     const worst = this.#judgesEach ? this.#window.worst : undefined;
     if (worst !== undefined) return { value: worst.value, level, at: worst.at, samples };
-    return { value: this.#window.value(this.#covered), level, at: this.#at, samples };
+    const value = this.#judgesEach ? this.#window.closest : this.#window.value(this.#covered);
+    return { value, level, at: this.#at, samples };
   }
 
   get isIdle(): boolean {
@@ -71,7 +76,8 @@ export class ThresholdDetector implements Detector {
     const { level, clear, minCount, breachRatio } = this.#test;
     const window = this.#window;
     if (aggregate.kind === "each" && breachRatio === undefined) {
-      return truthOf(window.breaching >= minCount && window.samples >= minSamples);
+      if (window.samples < minSamples && minSamples > 1) return "unknown";
+      return truthOf(window.breaching >= minCount);
     }
     // How many there were is known without any; all else needs values.
     const counts =
@@ -93,6 +99,11 @@ export class ThresholdDetector implements Detector {
     const rank = rankOf(samples, q);
     return this.#test.direction === "above" ? breaching >= samples - rank : breaching > rank;
   }
+}
+
+/** Whether single values decide, however many others there were. */
+function countsBreaches({ aggregate, minSamples }: SignalQuery, { breachRatio }: ThresholdTest): boolean {
+  return aggregate.kind === "each" && breachRatio === undefined && minSamples === 1;
 }
 
 function truthOf(holds: boolean): Truth {

@@ -1,12 +1,13 @@
 import { assertNever } from "../base/errors.ts";
 import type { EpochMilliseconds } from "../base/units.ts";
 import { quantile } from "./aggregate.ts";
+import type { Wake } from "./detector.ts";
 import type { Interval } from "./interval.ts";
 import type { SignalQuery } from "./rule.ts";
 
 /** The series of one group in one interval. */
 interface Entry {
-  readonly at: EpochMilliseconds;
+  at: EpochMilliseconds;
   /** Values there were, and values kept. */
   total: number;
   kept: number;
@@ -20,7 +21,7 @@ interface Entry {
   worst: number;
   worstAt: EpochMilliseconds;
   /** The values themselves, where a quantile is asked for. */
-  readonly parts: Interval[];
+  parts: Interval[] | undefined;
 }
 
 /** Which values count as beyond the level; undefined when nobody asks. */
@@ -36,11 +37,17 @@ export interface Breach {
  */
 export class SampleWindow {
   readonly #query: SignalQuery;
+  readonly #wake: Wake;
   readonly #breach: Breach | undefined;
   readonly #isGauge: boolean;
   readonly #keepsValues: boolean;
+  /** Only the breaches matter: intervals without one leave no entry. */
+  readonly #keepsBreachesOnly: boolean;
+  readonly #keepsNewestOnly: boolean;
   readonly #entries: Entry[] = [];
   #head = 0;
+  /** An entry that left the window, to be used again: a steady window makes no garbage. */
+  #spare: Entry | undefined;
   #open: Entry | undefined;
 
   total = 0;
@@ -50,27 +57,51 @@ export class SampleWindow {
   fresh = 0;
   /** Whether an interval came since `consume`. */
   isNew = false;
+  /** The last interval that was added, and the value in it that came closest to the level. */
+  lastAt: EpochMilliseconds | undefined;
+  closest: number | undefined;
 
-  constructor(query: SignalQuery, breach: Breach | undefined) {
+  /** @param breach what is beyond the level. @param breachesOnly whether nothing else is asked of a distribution. */
+  constructor(query: SignalQuery, wake: Wake, breach?: Breach, breachesOnly = false) {
+    this.#wake = wake;
     this.#query = query;
     this.#breach = breach;
     this.#isGauge = query.signal.kind === "gauge";
     this.#keepsValues = query.aggregate.kind === "quantile" && !this.#isGauge;
+    this.#keepsBreachesOnly = breachesOnly && !this.#isGauge;
+    this.#keepsNewestOnly = query.aggregate.kind === "last";
   }
 
   /** Several series of one interval may come, one after another. */
   add(interval: Interval): void {
     if (interval.values.length === 0) return;
+    const breach = this.#breach;
+    if (breach !== undefined) {
+      const extreme = breach.direction === "above" ? interval.max : interval.min;
+      if (
+        this.lastAt !== interval.at ||
+        this.closest === undefined ||
+        isBeyond(extreme, breach.direction, this.closest)
+      ) {
+        this.closest = extreme;
+      }
+      if (this.#keepsBreachesOnly && !isBeyond(extreme, breach.direction, breach.level)) {
+        this.lastAt = interval.at;
+        return;
+      }
+    }
+    this.lastAt = interval.at;
     if (this.#open !== undefined && this.#open.at !== interval.at) this.#close();
-    const entry = (this.#open ??= newEntry(interval.at));
+    const entry = (this.#open ??= this.#newEntry(interval.at));
     entry.total += interval.total;
     entry.kept += interval.values.length;
     entry.sum += interval.sum;
     if (interval.min < entry.min) entry.min = interval.min;
     if (interval.max > entry.max) entry.max = interval.max;
-    if (this.#keepsValues) entry.parts.push(interval);
-    if (this.#breach !== undefined && !this.#isGauge) countBreaches(entry, interval, this.#breach);
+    if (this.#keepsValues) (entry.parts ??= []).push(interval);
+    if (breach !== undefined && !this.#isGauge) countBreaches(entry, interval, breach);
     this.isNew = true;
+    this.#wake.isAwake = true;
   }
 
   /** Ends the interval that is being added, and lets go of what left the window. */
@@ -84,7 +115,10 @@ export class SampleWindow {
       this.#forget(oldest);
       this.#head++;
     }
-    if (this.#head > 16 && this.#head * 2 > entries.length) {
+    if (this.#head === entries.length) {
+      entries.length = 0;
+      this.#head = 0;
+    } else if (this.#head > 16 && this.#head * 2 > entries.length) {
       entries.splice(0, this.#head);
       this.#head = 0;
     }
@@ -154,7 +188,13 @@ export class SampleWindow {
     if (entry === undefined) return;
     this.#open = undefined;
     if (this.#isGauge) this.#closeGauge(entry);
-    this.#entries.push(entry);
+    if (this.#keepsNewestOnly) {
+      const [previous] = this.#entries;
+      if (previous !== undefined) this.#forget(previous);
+      this.#entries[0] = entry;
+    } else {
+      this.#entries.push(entry);
+    }
     this.total += entry.total;
     this.kept += entry.kept;
     this.sum += this.#isGauge ? this.#combined(entry) : entry.sum;
@@ -165,7 +205,7 @@ export class SampleWindow {
   /** A gauge is judged by the one value its series make together. */
   #closeGauge(entry: Entry): void {
     const value = this.#combined(entry);
-    if (this.#breach === undefined || !isBeyond(value, this.#breach)) return;
+    if (this.#breach === undefined || !isBeyond(value, this.#breach.direction, this.#breach.level)) return;
     entry.breaching = entry.fresh = 1;
     entry.worst = value;
     entry.worstAt = entry.at;
@@ -186,7 +226,20 @@ export class SampleWindow {
     }
   }
 
+  #newEntry(at: EpochMilliseconds): Entry {
+    const entry = this.#spare;
+    if (entry === undefined) return emptyEntry(at);
+    this.#spare = undefined;
+    entry.at = entry.worstAt = at;
+    entry.total = entry.kept = entry.sum = entry.breaching = entry.fresh = entry.worst = 0;
+    entry.min = Infinity;
+    entry.max = -Infinity;
+    entry.parts = undefined;
+    return entry;
+  }
+
   #forget(entry: Entry): void {
+    this.#spare = entry;
     this.total -= entry.total;
     this.kept -= entry.kept;
     this.breaching -= entry.breaching;
@@ -229,7 +282,7 @@ export class SampleWindow {
   }
 }
 
-function newEntry(at: EpochMilliseconds): Entry {
+function emptyEntry(at: EpochMilliseconds): Entry {
   return {
     at,
     total: 0,
@@ -241,29 +294,29 @@ function newEntry(at: EpochMilliseconds): Entry {
     fresh: 0,
     worst: 0,
     worstAt: at,
-    parts: [],
+    parts: undefined,
   };
 }
 
-function isBeyond(value: number, { direction, level }: Breach): boolean {
+function isBeyond(value: number, direction: Breach["direction"], level: number): boolean {
   return direction === "above" ? value > level : value < level;
 }
 
 function countBreaches(entry: Entry, interval: Interval, breach: Breach): void {
   const extreme = breach.direction === "above" ? interval.max : interval.min;
   // Most intervals have no value beyond the level: one comparison then.
-  if (!isBeyond(extreme, breach)) return;
+  const { direction, level } = breach;
+  if (!isBeyond(extreme, direction, level)) return;
   const { values, times } = interval;
   let count = 0;
   let worstIndex = -1;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? 0;
-    if (!isBeyond(value, breach)) continue;
+    if (!isBeyond(value, direction, level)) continue;
     count++;
     if (value === extreme) worstIndex = i;
   }
-  const isWorse =
-    entry.breaching === 0 || isBeyond(extreme, { direction: breach.direction, level: entry.worst });
+  const isWorse = entry.breaching === 0 || isBeyond(extreme, direction, entry.worst);
   entry.breaching += count;
   entry.fresh += count;
   if (!isWorse) return;
