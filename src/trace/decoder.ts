@@ -45,7 +45,7 @@ export class GenerationDecoder {
   readonly version: number;
   readonly #options: DecoderOptions;
   readonly #tolerant: boolean;
-  readonly #ordering: Ordering;
+  readonly #ordering = new Ordering();
   #columns: EventColumns | undefined;
   #timeBase: number | undefined;
   #initial = true;
@@ -58,7 +58,6 @@ export class GenerationDecoder {
     this.version = version;
     this.#options = options;
     this.#tolerant = options.mode === "tolerant";
-    this.#ordering = new Ordering(!this.#tolerant);
     this.#timeBase = options.timeBase;
     if (options.timeBase !== undefined) this.#ordering.scheduler.lastTime = -options.timeBase;
   }

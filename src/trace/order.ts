@@ -29,18 +29,12 @@ const MAX_ROWS_PER_EVENT = 3;
 const NOT_TIMED = 255;
 
 export class Ordering {
-  /** Refuse whatever Go's reader refuses. */
-  readonly strict: boolean;
   readonly scheduler = new Scheduler();
   readonly #frontier = new Frontier();
   #generation: DecodedGeneration | undefined;
   #nextSample = 0;
   /** Heap index being tried; above 0 after the earliest thread could not advance. */
   #attempt = 0;
-
-  constructor(strict: boolean) {
-    this.strict = strict;
-  }
 
   /** Takes a generation on. `initial`: no state carries over to it. Returns whether it has any events. */
   enter(generation: DecodedGeneration, initial: boolean): boolean {
@@ -456,7 +450,7 @@ export class Ordering {
           default:
             common = false;
             this.#at(n, lastTime, type, t, pos);
-            if (!advanceRare(s, this.strict, a, b, c, d)) blocked = true;
+            if (!advanceRare(s, a, b, c, d)) blocked = true;
             n = out.length;
             ({ lastTime } = s);
             break;

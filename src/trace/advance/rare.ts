@@ -13,18 +13,8 @@ import {
 import { advanceGoStatus, advanceProcStatus } from "./status.ts";
 import { advanceGoCreateSyscall, advanceGoDestroySyscall, advanceGoSwitch } from "./switch.ts";
 
-/**
- * Advances the scheduler's current event, whose arguments after the time delta are a to d. False: not yet.
- * @param strict refuse whatever Go's reader refuses
- */
-export function advanceRare(
-  s: Scheduler,
-  strict: boolean,
-  a: number,
-  b: number,
-  c: number,
-  d: number,
-): boolean {
+/** Advances the scheduler's current event, whose arguments after the time delta are a to d. False: not yet. */
+export function advanceRare(s: Scheduler, a: number, b: number, c: number, d: number): boolean {
   switch (s.type) {
     case Ev.ProcStatus:
       advanceProcStatus(s, a, b);
@@ -64,10 +54,6 @@ export function advanceRare(
     case Ev.GCEnd:
       return advanceGc(s, a, b);
     case Ev.GCSweepActive:
-      // Go's table forgets to call this event timed (1.22 to 1.26), so its reader refuses what its runtime may write.
-      if (strict) throw s.fail("found event without a timestamp: type=GCSweepActive");
-      advanceSweep(s, a, b);
-      return true;
     case Ev.GCSweepBegin:
     case Ev.GCSweepEnd:
       advanceSweep(s, a, b);
