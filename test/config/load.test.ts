@@ -1,0 +1,153 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../src/base/errors.ts";
+import { configJsonSchema, parseConfig } from "../../src/config/load.ts";
+
+const folder = resolve(import.meta.dirname, "../../config");
+const demo = { GOREWIND_DEMO_TARGET: "127.0.0.1:6060", GOREWIND_DEMO_FOLDER: "/tmp/demo" };
+
+const MINIMAL = `
+scrape_configs:
+  - job_name: shop
+    static_configs: [{ targets: ["127.0.0.1:6060"] }]
+`;
+
+/** What is said of a configuration that cannot be used. */
+function problemsOf(text: string, env: Record<string, string> = {}): string[] {
+  try {
+    parseConfig(text, "gorewind.yaml", env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("parseConfig", () => {
+  it("fills in every default", () => {
+    const { options, targets } = parseConfig(MINIMAL, "gorewind.yaml", {});
+    expect(targets.map(({ target }) => target)).toEqual([
+      {
+        name: "shop@127.0.0.1:6060",
+        job: "shop",
+        address: "127.0.0.1:6060",
+        scheme: "http",
+        labels: { job: "shop", instance: "127.0.0.1:6060", service: "shop" },
+      },
+    ]);
+    expect(options.scrapeConfigs[0]?.ring).toEqual({ minAge: 10_000, maxBytes: 10_485_760 });
+    expect(options.store).toMatchObject({ kind: "filesystem" });
+    expect(options.http).toEqual({ host: "127.0.0.1", port: 7099 });
+  });
+
+  it.each(readdirSync(folder).filter((name) => /^(gorewind|demo)\.yaml$/.test(name)))(
+    "takes config/%s",
+    (name) => {
+      const config = parseConfig(readFileSync(resolve(folder, name), "utf8"), name, demo);
+      expect(config.options.triggers.length).toBeGreaterThan(0);
+    },
+  );
+
+  it("knows two texts apart by their hash", () => {
+    const hash = (text: string): string => parseConfig(text, "f", {}).hash;
+    expect(hash(MINIMAL)).toMatch(/^[0-9a-f]{12}$/);
+    expect(hash(MINIMAL)).not.toBe(hash(`${MINIMAL}# changed\n`));
+  });
+
+  it("puts the environment into values, never into structure", () => {
+    const text = MINIMAL.replace("127.0.0.1:6060", "${HOST:-localhost}:${PORT}");
+    const target = (env: Record<string, string>): string | undefined =>
+      parseConfig(text, "f", env).targets[0]?.target.address;
+    expect(target({ PORT: "6060" })).toBe("localhost:6060");
+    const labelled = `${MINIMAL}\nglobal: { labels: { a: "\${VALUE}", b: "costs $$5" } }`;
+    const { targets } = parseConfig(labelled, "f", { VALUE: "x: [y\n- z" });
+    expect(targets[0]?.target.labels).toMatchObject({ a: "x: [y\n- z", b: "costs $5" });
+    expect(problemsOf(text)).toEqual([
+      "gorewind.yaml:4:34: the environment variable PORT is not set: set it, or write ${PORT:-default} (or $$ for a dollar sign)",
+    ]);
+  });
+
+  it.each([
+    [
+      "an unknown key, with the nearest valid one",
+      MINIMAL.replace("static_configs", "static_config"),
+      /^gorewind\.yaml:4:5: scrape_configs\.0\.static_config: unknown key; did you mean static_configs\?$/m,
+    ],
+    [
+      "an unknown key in a nested section",
+      `${MINIMAL}    ring: { max_byte: 3MiB }\n`,
+      /^gorewind\.yaml:5:13: scrape_configs\.0\.ring\.max_byte: unknown key; did you mean max_bytes\?$/m,
+    ],
+    [
+      "an unknown key that is near to none, with all valid ones",
+      `${MINIMAL}colour: red\n`,
+      /^gorewind\.yaml:5:1: colour: unknown key; valid keys are global, scrape_configs, triggers, /m,
+    ],
+    [
+      "a wrong duration",
+      `${MINIMAL}    ring: { min_age: 10 seconds }\n`,
+      /^gorewind\.yaml:5:22: scrape_configs\.0\.ring\.min_age: "10 seconds" is no duration: write a number and /m,
+    ],
+    [
+      "a number where a duration is meant",
+      `${MINIMAL}    ring: { min_age: 10 }\n`,
+      /^gorewind\.yaml:5:22: scrape_configs\.0\.ring\.min_age: expected a duration such as 200ms, 10s or 1m30s$/m,
+    ],
+    [
+      "a wrong size",
+      `${MINIMAL}    ring: { max_bytes: 10mb }\n`,
+      /^gorewind\.yaml:5:24: scrape_configs\.0\.ring\.max_bytes: "10mb" is no size/m,
+    ],
+    [
+      "a wrong preset",
+      `${MINIMAL}    ring: { preset: fast }\n`,
+      /^gorewind\.yaml:5:21: scrape_configs\.0\.ring\.preset: .*fast-request/m,
+    ],
+    ["a missing section", "log: { level: info }\n", /scrape_configs: .*expected array/m],
+    ["no address", MINIMAL.replace("127.0.0.1:6060", "localhost"), /4:34: .*expected host:port/m],
+    [
+      "a relation between options",
+      `${MINIMAL}    trace: { mode: poll, window: 10s, interval: 5s }\n`,
+      /5:\d+: scrape_configs\.0\.trace\.interval: interval must be at least window/m,
+    ],
+    [
+      "a signal there is none of",
+      `${MINIMAL}triggers: [{ name: a, when: { signal: task_duration_second, above: 1s } }]\n`,
+      /5:\d+: triggers\.0\.when\.signal: .*task_duration_seconds/m,
+    ],
+    [
+      "a threshold in the wrong unit",
+      `${MINIMAL}triggers: [{ name: a, when: { signal: task_duration_seconds, above: 5MiB } }]\n`,
+      /5:\d+: triggers\.0\.when\.above: /m,
+    ],
+    ["a key twice", `${MINIMAL}log: {}\nlog: {}\n`, /^gorewind\.yaml:6:1: .*unique/m],
+    ["broken YAML", "scrape_configs: [", /^gorewind\.yaml:1:\d+: /m],
+    [
+      "a target listed twice",
+      MINIMAL.replace(`["127.0.0.1:6060"]`, `["a:1", "a:1"]`),
+      /a:1 is listed twice in the job shop/m,
+    ],
+    [
+      "a job name used twice",
+      `${MINIMAL}  - { job_name: shop, static_configs: [{ targets: ["b:1"] }] }\n`,
+      /5:\d+: scrape_configs\.1\.job_name: "shop" is used by another scrape config/m,
+    ],
+  ])("refuses %s", (_, text, message) => {
+    expect(problemsOf(text).join("\n")).toMatch(message);
+  });
+
+  it("says everything that is wrong at once", () => {
+    const text = `${MINIMAL}    ring: { max_byte: 3MiB, min_age: x }\nhtp: {}\n`;
+    expect(problemsOf(text).length).toBe(3);
+  });
+});
+
+describe("config/gorewind.schema.json", () => {
+  it("is what the code says: write it anew with `npm run schema`", () => {
+    const published = JSON.parse(readFileSync(resolve(folder, "gorewind.schema.json"), "utf8")) as object;
+    expect(published).toEqual(
+      JSON.parse(JSON.stringify({ title: "gorewind configuration", ...configJsonSchema() })),
+    );
+  });
+});
