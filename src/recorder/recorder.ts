@@ -151,7 +151,10 @@ export class Recorder {
       },
       (chunk) => this.#take(intake, chunk),
       signal,
-    ).finally(() => this.#retire(session));
+    ).catch((error: unknown) => {
+      this.#retire(session);
+      throw error;
+    });
     return this.#finish(intake, end);
   }
 
