@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { dirname } from "node:path";
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 
 /**
@@ -97,6 +98,20 @@ async function openForWriting(path: string, flags: number): Promise<WritableFile
     sync: () => file.sync(),
     close: () => file.close(),
   };
+}
+
+/**
+ * Makes a folder with its parents, and their names durable: a power cut does not take away a folder that files were
+ * synced into.
+ */
+export async function makeFolderDurably(files: Files, path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path; (await files.stat(at)) === undefined && dirname(at) !== at; at = dirname(at)) {
+    missing.push(at);
+  }
+  if (missing.length === 0) return;
+  await files.makeFolder(path);
+  for (const folder of missing) await files.syncFolder(dirname(folder));
 }
 
 /** Whether `error` is the operating system's error `code`, such as `ENOENT`. */

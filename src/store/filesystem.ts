@@ -4,7 +4,7 @@ import { realpath } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { errorMessage, StoreError } from "../base/errors.ts";
 import { sha256OfFile } from "./checksum.ts";
-import { errnoOf, isErrno, nodeFiles, type Files, type WritableFile } from "./files.ts";
+import { errnoOf, isErrno, makeFolderDurably, nodeFiles, type Files, type WritableFile } from "./files.ts";
 import type { FilesystemStoreOptions } from "./options.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, Store, StoredObject, StoreObject } from "./store.ts";
 
@@ -27,11 +27,11 @@ export class FilesystemStore implements Store {
     const temporary = join(this.location, TEMPORARY, randomBytes(12).toString("hex"));
     try {
       await this.#files.makeFolder(join(this.location, TEMPORARY));
-      const made = await this.#makeFolders(dirname(path));
+      await makeFolderDurably(this.#files, dirname(path));
       const written = await this.#write(temporary, object.body, signal);
       if (written.bytes !== object.bytes || written.sha256 !== object.sha256) throw differs(object, written);
       await this.#files.rename(temporary, path);
-      for (const folder of made) await this.#files.syncFolder(folder);
+      await this.#files.syncFolder(dirname(path));
     } catch (error) {
       await this.#files.remove(temporary).catch(() => undefined);
       if (signal.aborted) throw error;
@@ -60,17 +60,6 @@ export class FilesystemStore implements Store {
       await file.close();
     }
     return { bytes, sha256: hash.digest("hex") };
-  }
-
-  /** Makes `folder` and returns what must be synced for a new name in it to be durable, itself first. */
-  async #makeFolders(folder: string): Promise<readonly string[]> {
-    const toSync = [folder];
-    for (let at = folder; at !== this.location && (await this.#files.stat(at)) === undefined;) {
-      at = dirname(at);
-      toSync.push(at);
-    }
-    await this.#files.makeFolder(folder);
-    return toSync;
   }
 
   async get(key: string, range: ByteRange | undefined, signal: AbortSignal): Promise<StoredObject> {

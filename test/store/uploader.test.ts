@@ -35,7 +35,11 @@ function openSpool(over: Readonly<Record<string, unknown>> = {}, clock = realClo
 }
 
 /** Runs an uploader until the spool is empty. */
-async function upload(spool: Spool, store: Store, over: Readonly<Record<string, unknown>> = {}): Promise<void> {
+async function upload(
+  spool: Spool,
+  store: Store,
+  over: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   const stop = new AbortController();
   const options = uploadSchema.parse({ min_delay: "1ms", max_delay: "20ms", ...over });
   const uploader = new Uploader(options, { spool, store, clock: realClock, random: Math.random, emit });
@@ -58,7 +62,9 @@ describe("to a folder", () => {
     const keys = (await all(store.list("", never))).map(({ key }) => key);
     expect(keys).toEqual([`${PREFIX}${idOf(1)}/manifest.json`, `${PREFIX}${idOf(1)}/trace.out`]);
     expect(await bytesOf((await store.get(keys[1] ?? "", undefined, never)).body)).toEqual(trace);
-    const told: unknown = JSON.parse((await bytesOf((await store.get(keys[0] ?? "", undefined, never)).body)).toString());
+    const told: unknown = JSON.parse(
+      (await bytesOf((await store.get(keys[0] ?? "", undefined, never)).body)).toString(),
+    );
     expect(told).toEqual(manifest);
     expect(await readdir(join(folder, "spool", "captures"))).toEqual([]);
     expect(kinds()).toEqual(["spool.recovered", "capture.accepted", "upload.started", "upload.completed"]);
@@ -89,16 +95,26 @@ describe("to a folder", () => {
         return store.put(object, signal);
       },
     };
-    for (let i = 1; i <= 20; i++) await spoolCapture(spool, { id: idOf(i), files: { a: seededBytes(100, i) } });
+    for (let i = 1; i <= 20; i++)
+      await spoolCapture(spool, { id: idOf(i), files: { a: seededBytes(100, i) } });
     const stop = new AbortController();
     const options = uploadSchema.parse({ min_delay: "1ms", max_delay: "5ms" });
-    const uploader = new Uploader(options, { spool, store: poisoned, clock: realClock, random: Math.random, emit });
+    const uploader = new Uploader(options, {
+      spool,
+      store: poisoned,
+      clock: realClock,
+      random: Math.random,
+      emit,
+    });
     const running = uploader.run(stop.signal);
     while (spool.usage().pending > 1) await spool.nextChange();
     stop.abort();
     await running;
     expect(kinds().filter((kind) => kind === "upload.completed")).toHaveLength(19);
-    expect(events.find(({ kind }) => kind === "upload.failed")).toMatchObject({ id: idOf(1), code: "access_denied" });
+    expect(events.find(({ kind }) => kind === "upload.failed")).toMatchObject({
+      id: idOf(1),
+      code: "access_denied",
+    });
     await spool.close();
   });
 
@@ -213,7 +229,9 @@ describe.skipIf(noS3)("to S3", () => {
   });
 
   test("an upload that the store has forgotten is begun anew", async () => {
-    const store = await createStore(s3Options(server, "captures", { prefix: "forgotten", part_size: "5MiB" }));
+    const store = await createStore(
+      s3Options(server, "captures", { prefix: "forgotten", part_size: "5MiB" }),
+    );
     const spool = await openSpool();
     await spoolCapture(spool, { id: idOf(1), files: { "trace.out": seededBytes(6 * 1024 * 1024, 3) } });
     const prefix = `${PREFIX}${idOf(1)}/`;
@@ -247,7 +265,9 @@ describe.skipIf(noS3)("to S3", () => {
         signal.throwIfAborted();
       },
     };
-    await new Uploader(options, { spool, store: lost, clock: realClock, random: Math.random, emit }).run(stop.signal);
+    await new Uploader(options, { spool, store: lost, clock: realClock, random: Math.random, emit }).run(
+      stop.signal,
+    );
     await spool.close();
     const before = await all(store.list("", never));
     spool = await openSpool({ keep_uploaded: "1h" });

@@ -42,9 +42,11 @@ export async function inspect(files: Files, folder: string, id: string): Promise
   const path = `${folder}/${MANIFEST_NAME}`;
   const found = await files.stat(path);
   if (found === undefined) return { kind: "incomplete" };
+  // A read that fails is no damage: it fails the start, and the next one may succeed.
+  const text = Buffer.from(await files.read(path)).toString("utf8");
   let manifest: Manifest;
   try {
-    manifest = decodeManifest(Buffer.from(await files.read(path)).toString("utf8"));
+    manifest = decodeManifest(text);
   } catch {
     return { kind: "damaged", problem: "its manifest cannot be read" };
   }

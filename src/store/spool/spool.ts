@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { assert, errorMessage, StoreError } from "../../base/errors.ts";
 import { decodeManifest, MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
 import type { DropReason, EmitStoreEvent } from "../events.ts";
-import { errnoOf, nodeFiles, type Files } from "../files.ts";
+import { errnoOf, makeFolderDurably, nodeFiles, type Files } from "../files.ts";
 import type { SpoolOptions } from "../options.ts";
 import { entryOf, type SpoolEntry } from "./entry.ts";
 import { spoolError } from "./errors.ts";
@@ -92,7 +92,7 @@ export class Spool {
   static async open(options: SpoolOptions, deps: SpoolDeps, signal: AbortSignal): Promise<Spool> {
     const files = deps.files ?? nodeFiles;
     try {
-      await files.makeFolder(options.path);
+      await makeFolderDurably(files, options.path);
       const onWait = (holder: string): void => deps.emit({ kind: "spool.waited_for_lease", holder });
       const lock = await (deps.lock?.() ?? lockSpool(options.path, deps.clock, onWait, signal));
       try {
@@ -117,13 +117,13 @@ export class Spool {
       if (this.progress(id).verified !== undefined && !this.#keepsUploaded())
         await this.#discard(id, undefined);
     }
-    // It takes no room, and may push out whatever any automatic capture may.
+    // It takes no room, and may push out whatever any capture may: automatic ones first.
     const nothing: Weighed = {
       id: "",
       bytes: 0,
       created: "",
       severity: "critical",
-      manual: false,
+      manual: true,
       pinned: false,
       uploaded: false,
       busy: false,
