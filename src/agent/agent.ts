@@ -8,6 +8,8 @@ import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
+import type { RecorderEvent } from "../recorder/events.ts";
+import { lifeSignals } from "../recorder/life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { createStore } from "../store/create.ts";
@@ -74,7 +76,7 @@ export class Agent {
       dispatcher: this.#dispatcher,
       clock,
       random,
-      emit,
+      emit: (event) => this.#recorded(event),
       onGeneration: (watched, session, generation) => this.#analyse(watched, session, generation),
       onRemoved: (target) => this.#forget(target),
     });
@@ -225,6 +227,22 @@ export class Agent {
       at: epochMilliseconds(answer.at),
       interval: answer.interval,
       observations: answer.observations,
+    });
+  }
+
+  /** A stream that opens, ends or is refused is a signal as well: of the target's life. */
+  #recorded(event: RecorderEvent): void {
+    this.#emit(event);
+    const observations = lifeSignals(event);
+    const watched = this.#targets.get(event.target);
+    if (observations.length === 0 || watched === undefined || this.#stopping.signal.aborted) return;
+    this.#judge({
+      target: event.target,
+      targetLabels: watched.target.labels,
+      source: "target",
+      at: this.#deps.clock.now(),
+      interval: milliseconds(0),
+      observations,
     });
   }
 
