@@ -9,7 +9,7 @@ import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
-import { lifeSignals } from "../recorder/life.ts";
+import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { createStore } from "../store/create.ts";

@@ -1,7 +1,6 @@
 import type { DestinationStream } from "pino";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
-import type { SpoolUsage } from "../store/spool/spool.ts";
 import { EventLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { LogOptions } from "./options.ts";
@@ -14,6 +13,14 @@ export interface TelemetryOptions {
   readonly destination?: DestinationStream;
   /** Sees every event as well: for a terminal, or a test. */
   readonly watch?: (event: AgentEvent) => void;
+}
+
+/** What is asked of the spool at each scrape. */
+export interface SpoolLevels {
+  readonly pending: number;
+  readonly pendingBytes: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
 }
 
 /** Where every event becomes a log line and metrics. */
@@ -47,7 +54,7 @@ export class Telemetry {
     this.#metrics.removeTarget(target);
   }
 
-  measureSpool(usage: () => SpoolUsage): void {
+  measureSpool(usage: () => SpoolLevels): void {
     const metrics = this.#metrics;
     metrics.measured(
       "gorewind_spool_pending_captures",

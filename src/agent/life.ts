@@ -1,5 +1,5 @@
 import type { Observation } from "../signals/signal.ts";
-import type { RecorderEvent } from "./events.ts";
+import type { RecorderEvent } from "../recorder/events.ts";
 
 /** What a recorder's event says of the target's life, as signals that rules can look at; empty for most events. */
 export function lifeSignals(event: RecorderEvent): readonly Observation[] {
