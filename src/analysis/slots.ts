@@ -1,0 +1,85 @@
+/** Ids to dense slots: an open-addressing hash of doubles. Slots stay where they are until removed, then are used again. */
+
+export class SlotTable {
+  /** Slot + 1 by hash; 0 is free. Ids are handed out in sequence, so their low bits are hash enough. */
+  #buckets = new Int32Array(512);
+  #ids = new Float64Array(256).fill(-1);
+  #free = new Int32Array(256);
+  #freeCount = 0;
+  /** One above the greatest slot ever used. */
+  used = 0;
+  count = 0;
+
+  get capacity(): number {
+    return this.#ids.length;
+  }
+
+  /** The id in a slot, −1 if it is free. */
+  id(slot: number): number {
+    return this.#ids[slot]!;
+  }
+
+  /** Slot of an id, −1 if it has none. */
+  find(id: number): number {
+    const buckets = this.#buckets;
+    const ids = this.#ids;
+    const mask = buckets.length - 1;
+    for (let b = id & mask; ; b = (b + 1) & mask) {
+      const slot = buckets[b]! - 1;
+      if (slot < 0 || ids[slot] === id) return slot;
+    }
+  }
+
+  /** Gives an id that has none a slot. Arrays by slot need `capacity` places afterwards. */
+  insert(id: number): number {
+    const slot = this.#freeCount > 0 ? this.#free[--this.#freeCount]! : this.used++;
+    if (slot === this.#ids.length) this.#grow();
+    this.#ids[slot] = id;
+    this.#link(id, slot);
+    this.count++;
+    return slot;
+  }
+
+  remove(slot: number): void {
+    const buckets = this.#buckets;
+    const ids = this.#ids;
+    const mask = buckets.length - 1;
+    let hole = ids[slot]! & mask;
+    while (buckets[hole]! - 1 !== slot) hole = (hole + 1) & mask;
+    // Backward-shift deletion: whatever could not sit in the hole's place before may now.
+    for (let next = (hole + 1) & mask; buckets[next] !== 0; next = (next + 1) & mask) {
+      const other = buckets[next]! - 1;
+      const home = ids[other]! & mask;
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      buckets[hole] = other + 1;
+      hole = next;
+    }
+    buckets[hole] = 0;
+    ids[slot] = -1;
+    if (this.#freeCount === this.#free.length)
+      this.#free = widen(this.#free, new Int32Array(this.#free.length * 2));
+    this.#free[this.#freeCount++] = slot;
+    this.count--;
+  }
+
+  #link(id: number, slot: number): void {
+    const mask = this.#buckets.length - 1;
+    let b = id & mask;
+    while (this.#buckets[b] !== 0) b = (b + 1) & mask;
+    this.#buckets[b] = slot + 1;
+  }
+
+  #grow(): void {
+    const length = this.#ids.length * 2;
+    this.#ids = widen(this.#ids, new Float64Array(length).fill(-1));
+    this.#buckets = new Int32Array(length * 2);
+    for (let slot = 0; slot < length / 2; slot++)
+      if (this.#ids[slot] !== -1) this.#link(this.#ids[slot]!, slot);
+  }
+}
+
+/** Copies an array's values to the start of a longer one. */
+export function widen<A extends Float64Array | Int32Array | Uint8Array | Uint32Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}
