@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, ensureInstalled, root } from "./ensure-installed.mjs";
+import { count, summarise } from "./test-summary.mjs";
 
 /** The machine's own Node runs everything; these the quick part. */
 const MATRIX = ["22.23.3", "24.21.0"];
@@ -24,7 +25,9 @@ const runs = [runVitest("suite", process.execPath, filters.length === 0 ? { GORE
 if (process.env.GOREWIND_NODE_MATRIX === "1") {
   for (const version of MATRIX) runs.push(runOnNode(version));
 }
-process.exitCode = report(runs);
+const { lines, exitCode } = summarise(runs, isCI);
+console.log(lines.join("\n"));
+process.exitCode = exitCode;
 
 /** One vitest run: what it counted, what it left out and why. */
 function runVitest(name, node, extraEnv) {
@@ -47,22 +50,6 @@ function runVitest(name, node, extraEnv) {
   return { ...count(JSON.parse(readFileSync(results, "utf8")), status), notRun };
 }
 
-function count(result, status) {
-  const tests = result.testResults.flatMap((file) => file.assertionResults);
-  // A file that could not be loaded has no tests, and is one failure.
-  const broken = result.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.length === 0,
-  );
-  const failed = tests.filter((test) => test.status === "failed").length + broken.length;
-  const skipped = tests.filter((test) => test.status !== "passed" && test.status !== "failed");
-  return {
-    passed: tests.filter((test) => test.status === "passed").length,
-    // An error outside of any test (an unhandled rejection, a hook) fails the run as well.
-    failed: failed === 0 && status !== 0 ? 1 : failed,
-    skipped: skipped.map((test) => test.fullName),
-  };
-}
-
 /** The part of the suite that needs no other programs, on another Node. */
 function runOnNode(version) {
   console.log(`\nNode ${version}`);
@@ -77,18 +64,4 @@ function runOnNode(version) {
     return { passed: 0, failed: isCI ? 1 : 0, skipped: [], notRun: [reason] };
   }
   return runVitest(`node-${version}`, node, { GOREWIND_QUICK: "1" });
-}
-
-/** Prints what did not run and the sums, and gives the exit code. */
-function report(all) {
-  const skipped = all.flatMap((run) => run.skipped);
-  const notRun = [...new Set(all.flatMap((run) => run.notRun))];
-  for (const line of notRun) console.log(line);
-  // A green run in CI means that everything ran.
-  if (isCI) for (const name of skipped) console.log(`skipped, which is a failure in CI: ${name}`);
-  const sum = (of) => all.reduce((total, run) => total + of(run), 0);
-  const failed = sum((run) => run.failed) + (isCI ? skipped.length : 0);
-  const tail = !isCI && skipped.length > 0 ? `, ${skipped.length} skipped` : "";
-  console.log(`${sum((run) => run.passed)} passed, ${failed} failed${tail}`);
-  return failed === 0 ? 0 : 1;
 }
