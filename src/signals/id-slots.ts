@@ -1,0 +1,119 @@
+/**
+ * Ids → slots of columns: an open-addressing hash without an object an entry. Goroutine and task ids are handed out in
+ * sequence, so their low bits are hash enough. Slots stay where they are until they are removed, then are used again.
+ */
+
+const NONE = -1;
+
+export class IdSlots {
+  /** Slot + 1 by hash; 0 is free. Twice the slots, so at most half full. */
+  #buckets: Int32Array;
+  /** By slot; −1 for a free one. */
+  ids: Float64Array;
+  readonly #limit: number;
+  readonly #grow: (capacity: number) => void;
+  readonly #free: number[] = [];
+  /** Slots ever used: all live ones are below. */
+  used = 0;
+  count = 0;
+
+  /**
+   * @param limit ids kept at once.
+   * @param grow called with the new number of slots, for whoever keeps columns beside.
+   */
+  constructor(limit: number, grow: (capacity: number) => void) {
+    const capacity = 64;
+    this.#limit = limit;
+    this.#grow = grow;
+    this.ids = new Float64Array(capacity).fill(NONE);
+    this.#buckets = new Int32Array(capacity * 2);
+    grow(capacity);
+  }
+
+  /** Slot of an id, −1 if there is none. */
+  find(id: number): number {
+    const buckets = this.#buckets;
+    const { ids } = this;
+    const mask = buckets.length - 1;
+    for (let b = id & mask; ; b = (b + 1) & mask) {
+      const slot = buckets[b]! - 1;
+      if (slot < 0 || ids[slot] === id) return slot;
+    }
+  }
+
+  /** Adds an id that is not there yet; −1 at the limit. */
+  insert(id: number): number {
+    if (this.count >= this.#limit) return NONE;
+    let slot = this.#free.pop();
+    if (slot === undefined) {
+      slot = this.used++;
+      if (slot === this.ids.length) this.#widen();
+    }
+    this.ids[slot] = id;
+    this.#link(id, slot);
+    this.count++;
+    return slot;
+  }
+
+  remove(slot: number): void {
+    const buckets = this.#buckets;
+    const { ids } = this;
+    const mask = buckets.length - 1;
+    let hole = ids[slot]! & mask;
+    while (buckets[hole]! - 1 !== slot) hole = (hole + 1) & mask;
+    // Backward-shift deletion: whatever could not sit in the hole's place before may now.
+    for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
+      const other = buckets[next]! - 1;
+      if (other < 0) break;
+      const home = ids[other]! & mask;
+      if (((next - home) & mask) >= ((next - hole) & mask)) {
+        buckets[hole] = other + 1;
+        hole = next;
+      }
+    }
+    buckets[hole] = 0;
+    ids[slot] = NONE;
+    this.#free.push(slot);
+    this.count--;
+  }
+
+  clear(): void {
+    this.#buckets.fill(0);
+    this.ids.fill(NONE);
+    this.#free.length = 0;
+    this.used = 0;
+    this.count = 0;
+  }
+
+  #link(id: number, slot: number): void {
+    const mask = this.#buckets.length - 1;
+    let b = id & mask;
+    while (this.#buckets[b] !== 0) b = (b + 1) & mask;
+    this.#buckets[b] = slot + 1;
+  }
+
+  #widen(): void {
+    const capacity = this.ids.length * 2;
+    const narrow = this.ids;
+    this.ids = new Float64Array(capacity).fill(NONE);
+    this.ids.set(narrow);
+    this.#buckets = new Int32Array(capacity * 2);
+    for (let slot = 0; slot < narrow.length; slot++)
+      if (narrow[slot] !== NONE) this.#link(narrow[slot]!, slot);
+    this.#grow(capacity);
+  }
+}
+
+/** A copy of a column in `capacity` slots. */
+export function widened<A extends Float64Array | Int32Array | Uint8Array>(from: A, capacity: number): A {
+  const to = new (from.constructor as new (length: number) => A)(capacity);
+  to.set(from);
+  return to;
+}
+
+/** The column emptied, or an empty one with room for `length`. */
+export function zeroed(column: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  if (column.length < length) return new Int32Array(length * 2);
+  column.fill(0);
+  return column;
+}

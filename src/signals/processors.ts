@@ -1,0 +1,116 @@
+/**
+ * What the Ps do while goroutines want to run, and whether the machine lets them: idle Ps beside runnable goroutines, and
+ * gaps in which the whole process makes no event.
+ */
+
+import { ProcState } from "../trace/spec.ts";
+import { widened } from "./id-slots.ts";
+
+/** A gap without any event is worth a look from here on. */
+const GAP_NS = 5e6;
+/**
+ * A goroutine that computes makes no event for so long at most: the scheduler's time slice of 10 ms (forcePreemptNS in
+ * Go's runtime), and its monitor thread may have slept 10 ms before it sees that the slice is over.
+ */
+const LONGEST_SILENT_RUN_NS = 20e6;
+/** Ps above are not followed; the reader refuses them as well. */
+const MAX_PROCS = 1 << 16;
+
+export class Processors {
+  /** By P: relative ns since when it runs a goroutine of the program, Infinity if it does not. */
+  runningSince = new Float64Array(16).fill(Number.POSITIVE_INFINITY);
+  /** By P: 1 while idle. */
+  #idle = new Uint8Array(16);
+  #idleCount = 0;
+  /** Stop-the-worlds in progress: nothing may run then, so nothing is kept waiting by the scheduler. */
+  #stopped = 0;
+  /** Since when a P is idle while a goroutine is runnable, −1 if that is not so. */
+  #bothSince = -1;
+  #bothNs = 0;
+
+  transition(proc: number, state: number, runnable: number, time: number): void {
+    if (proc < 0 || proc >= MAX_PROCS) return;
+    if (proc >= this.#idle.length) this.#reserve(proc);
+    const idle = state === ProcState.Idle ? 1 : 0;
+    this.#idleCount += idle - this.#idle[proc]!;
+    this.#idle[proc] = idle;
+    if (idle === 1) this.runningSince[proc] = Number.POSITIVE_INFINITY;
+    this.settle(runnable, time);
+  }
+
+  /** GOMAXPROCS is now `count`: higher Ps are no more. */
+  limit(count: number, runnable: number, time: number): void {
+    for (let proc = Math.max(0, count); proc < this.#idle.length; proc++) {
+      this.#idleCount -= this.#idle[proc]!;
+      this.#idle[proc] = 0;
+      this.runningSince[proc] = Number.POSITIVE_INFINITY;
+    }
+    this.settle(runnable, time);
+  }
+
+  stopTheWorld(change: 1 | -1, runnable: number, time: number): void {
+    this.#stopped = Math.max(0, this.#stopped + change);
+    this.settle(runnable, time);
+  }
+
+  /** To be called when `runnable` becomes 0 or stops being 0. */
+  settle(runnable: number, time: number): void {
+    const both = runnable > 0 && this.#idleCount > 0 && this.#stopped === 0;
+    if (both) {
+      if (this.#bothSince < 0) this.#bothSince = time;
+    } else if (this.#bothSince >= 0) {
+      this.#bothNs += time - this.#bothSince;
+      this.#bothSince = -1;
+    }
+  }
+
+  runs(proc: number, time: number): void {
+    if (proc < 0 || proc >= MAX_PROCS) return;
+    if (proc >= this.#idle.length) this.#reserve(proc);
+    this.runningSince[proc] = time;
+  }
+
+  /**
+   * Whether a gap between two events can only be the machine's: some goroutine ran into it that would have been
+   * preempted, visibly, before its end.
+   */
+  isStarved(gapStart: number, gapEnd: number): boolean {
+    if (gapEnd - gapStart < GAP_NS || this.#stopped > 0) return false;
+    const { runningSince } = this;
+    for (let proc = 0; proc < runningSince.length; proc++) {
+      if (runningSince[proc]! + LONGEST_SILENT_RUN_NS < gapEnd) return true;
+    }
+    return false;
+  }
+
+  /** Ns a P was idle while a goroutine was runnable, since the last call. */
+  takeIdleWhileRunnable(time: number): number {
+    let total = this.#bothNs;
+    this.#bothNs = 0;
+    if (this.#bothSince >= 0) {
+      total += time - this.#bothSince;
+      this.#bothSince = time;
+    }
+    return total;
+  }
+
+  clear(): void {
+    this.runningSince.fill(Number.POSITIVE_INFINITY);
+    this.#idle.fill(0);
+    this.#idleCount = 0;
+    this.#stopped = 0;
+    this.#bothSince = -1;
+    this.#bothNs = 0;
+  }
+
+  #reserve(proc: number): void {
+    const capacity = 1 << (32 - Math.clz32(proc));
+    const from = this.runningSince.length;
+    this.runningSince = widened(this.runningSince, capacity);
+    this.runningSince.fill(Number.POSITIVE_INFINITY, from);
+    this.#idle = widened(this.#idle, capacity);
+  }
+}
+
+/** A gap is looked at from this length on; exported for the hot loop, which asks only then. */
+export const WORTH_A_LOOK_NS = GAP_NS;
