@@ -1,4 +1,6 @@
-import { exists } from "./cache.ts";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, exists } from "./cache.ts";
 import { run } from "./process.ts";
 
 /**
@@ -20,4 +22,33 @@ export async function installDebian(
   await run("apt-get", ["-o", "DPkg::Lock::Timeout=300", "update", "-qq"], { env });
   const { exitCode, stderr } = await run("apt-get", [...install, ...packages], { env });
   return exitCode === 0 ? undefined : `apt-get install ${packages.join(" ")} failed: ${stderr.trim()}`;
+}
+
+/**
+ * Unpacks a Debian package into the cache and gives the folder, as if it were `/`: for a program that needs
+ * nothing but libc, and whose package would start a service. Needs no root where package lists are at hand.
+ */
+export async function unpackDebian(name: string): Promise<string> {
+  return cached(["debian", name], async (output) => {
+    const downloads = `${output}.deb`;
+    await mkdir(downloads, { recursive: true });
+    try {
+      await download(name, downloads);
+      const [file] = await readdir(downloads);
+      const { exitCode, stderr } = await run("dpkg-deb", ["-x", join(downloads, file ?? ""), output]);
+      if (exitCode !== 0) throw new Error(`${name} could not be unpacked: ${stderr.trim()}`);
+    } finally {
+      await rm(downloads, { recursive: true, force: true });
+    }
+  });
+}
+
+async function download(name: string, folder: string): Promise<void> {
+  // apt would rather fetch as its own user, which may not write into the folder.
+  const args = ["-o", "APT::Sandbox::User=root", "download", "-qq", name];
+  const first = await run("apt-get", args, { cwd: folder });
+  if (first.exitCode === 0) return;
+  await run("apt-get", ["-o", "DPkg::Lock::Timeout=300", "update", "-qq"]);
+  const { exitCode, stderr } = await run("apt-get", args, { cwd: folder });
+  if (exitCode !== 0) throw new Error(`apt-get download ${name} failed: ${stderr.trim()}`);
 }

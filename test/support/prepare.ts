@@ -18,7 +18,7 @@ export async function setup(): Promise<void> {
   const missing = await Promise.all(versions.map((version) => goUnavailable(version)));
   const available = versions.filter((_, index) => missing[index] === undefined);
 
-  say("building the example service with each, and the S3 server; installing Ceph and Prometheus");
+  say("building the example service with each, and the S3 server; fetching Ceph and Prometheus");
   await Promise.all([buildShops(available), s3Unavailable("versitygw"), installPackages()]);
   say("ready");
 }

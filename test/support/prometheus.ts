@@ -2,22 +2,28 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { installDebian } from "./debian.ts";
+import { exists } from "./cache.ts";
+import { unpackDebian } from "./debian.ts";
 import { freePort } from "./port.ts";
 import { run, start } from "./process.ts";
 import type { RunResult } from "./process.ts";
 
-const PROMETHEUS = "/usr/bin/prometheus";
-const PROMTOOL = "/usr/bin/promtool";
-
-/** Why Prometheus cannot be run here, or undefined. As root on Debian it installs what is missing. */
+/** Why Prometheus cannot be run here, or undefined. Where it is not installed it is taken from Debian's package. */
 export async function prometheusUnavailable(): Promise<string | undefined> {
-  return installDebian(PROMETHEUS, ["prometheus"]);
+  return program("prometheus").then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+}
+
+async function program(name: "prometheus" | "promtool"): Promise<string> {
+  const path = join("/usr/bin", name);
+  return (await exists(path)) ? path : join(await unpackDebian("prometheus"), path);
 }
 
 /** Runs promtool, for instance `promtool(["check", "rules", file])`; `input` is what it reads from stdin. */
 export async function promtool(args: readonly string[], input?: string): Promise<RunResult> {
-  return run(PROMTOOL, args, input === undefined ? {} : { input });
+  return run(await program("promtool"), args, input === undefined ? {} : { input });
 }
 
 /** One series of an instant query's answer. */
@@ -75,7 +81,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   await writeFile(config, JSON.stringify(content));
 
   const address = `127.0.0.1:${await freePort()}`;
-  const child = await start(PROMETHEUS, [
+  const child = await start(await program("prometheus"), [
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(folder, "data")}`,
     `--web.listen-address=${address}`,
