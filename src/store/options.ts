@@ -68,7 +68,7 @@ const s3Store = z.strictObject({
   /** Sent with each object where the server takes tags. */
   tags: z.record(z.string().max(128), z.string().max(256)).default({}),
   connect_timeout: duration.prefault("5s"),
-  /** A connection on which nothing moves for so long is given up. */
+  /** A connection on which nothing moves for so long is given up; after such a failure, for up to 8 times as long. */
   idle_timeout: duration.prefault("1m"),
   /** The whole of one request, a part of 8 MiB on the slowest line included. */
   request_timeout: duration.prefault("1h"),

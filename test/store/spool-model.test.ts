@@ -241,9 +241,10 @@ class Model {
     const at = this.files.operations + step.operations;
     const shape = { sizes: [step.size], severity: "critical", manual: true, stopAfter: undefined };
     const before = this.acknowledgedTotal;
-    let over = false;
-    const capturing = this.#capture(spool, shape).finally(() => (over = true));
-    while (!over && this.files.operations < at && this.acknowledgedTotal === before) await Promise.resolve();
+    const state = { over: false };
+    const capturing = this.#capture(spool, shape).finally(() => (state.over = true));
+    const goesOn = (): boolean => !state.over && this.acknowledgedTotal === before;
+    while (goesOn() && this.files.operations < at) await Promise.resolve();
     this.files.powerCut();
     this.spool = undefined;
     await capturing;

@@ -5,7 +5,7 @@ import type { S3Dialect } from "./presets.ts";
 
 const MAX_SOCKETS = 16;
 
-export function makeClient(options: S3StoreOptions, dialect: S3Dialect): S3Client {
+export function makeClient(options: S3StoreOptions, dialect: S3Dialect, patience: number): S3Client {
   const credentials = credentialsOf(options.credentials);
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   return new S3Client({
@@ -23,7 +23,7 @@ export function makeClient(options: S3StoreOptions, dialect: S3Dialect): S3Clien
       // Without `throwOnRequestTimeout` the SDK warns on the console and waits on.
       requestTimeout: options.request_timeout,
       throwOnRequestTimeout: true,
-      socketTimeout: options.idle_timeout,
+      socketTimeout: options.idle_timeout * patience,
       httpAgent: agent,
       httpsAgent: agent,
     },

@@ -32,13 +32,15 @@ export class S3Store implements Store {
   readonly #dialect: S3Dialect;
   readonly #prefix: string;
   #client: S3Client;
+  /** How many times its idle timeout a connection is given. */
+  #patience = 1;
 
   constructor(options: S3StoreOptions) {
     this.#options = options;
     this.#dialect = dialectOf(options);
     this.#prefix = options.prefix === "" ? "" : `${options.prefix}/`;
     this.location = `s3://${options.bucket}${options.prefix === "" ? "" : `/${options.prefix}`}`;
-    this.#client = makeClient(options, this.#dialect);
+    this.#client = makeClient(options, this.#dialect, this.#patience);
     this.multipart = new S3Multipart(options, this.#dialect, this.#prefix, (what, signal, send) =>
       this.#call(what, signal, send),
     );
@@ -161,14 +163,22 @@ export class S3Store implements Store {
       return await send(client);
     } catch (error) {
       if (isAbort(error, signal)) throw signal.reason;
-      // The SDK keeps keys until they expire by its own clock; a new client asks the whole chain again.
-      if (isCredentialsError(error) && this.#client === client) {
-        this.#client = makeClient(this.#options, this.#dialect);
-      }
+      if (this.#client === client) this.#adapt(error);
       throw s3Error(`${what} in ${this.location}`, error);
     }
   }
+  /** What a failure teaches is kept by a new client; the old one's requests end as they will. */
+  #adapt(error: unknown): void {
+    const timedOut = error instanceof Error && error.name === "TimeoutError" && this.#patience < MAX_PATIENCE;
+    // On a very slow line the kernel's buffer alone takes minutes to drain, in which nothing is seen to move.
+    if (timedOut) this.#patience *= 2;
+    // The SDK keeps keys until they expire by its own clock; a new client asks the whole chain again.
+    else if (!isCredentialsError(error)) return;
+    this.#client = makeClient(this.#options, this.#dialect, this.#patience);
+  }
 }
+
+const MAX_PATIENCE = 8;
 
 /** What the SDK gives of an object, in GET and HEAD alike. */
 interface Described {
