@@ -5,8 +5,15 @@ import { milliseconds, type Milliseconds } from "../base/units.ts";
 import { nearest } from "../base/nearest.ts";
 import { findSignal, METRIC_PREFIX, signalNames, type SignalDefinition } from "../signals/catalog.ts";
 import { parseAggregate } from "./aggregate.ts";
-import type { Aggregate, Condition, Direction, LabelPattern, SignalQuery, Test } from "./rule.ts";
-import { parseRatio, parseThreshold, unitOf, type ValueUnit } from "./threshold.ts";
+import {
+  buildTest,
+  needsOneValue,
+  type RawAnomaly,
+  type RawChange,
+  type RawHighWater,
+} from "./build-test.ts";
+import { compileExpression, RESERVED_NAMES } from "./expression.ts";
+import type { Aggregate, Condition, LabelPattern, SignalQuery } from "./rule.ts";
 
 export type RawThreshold = string | number;
 export type RawLabels = Readonly<Record<string, string | readonly string[]>>;
@@ -27,6 +34,12 @@ export interface RawCondition extends RawQuery {
   readonly clear_below?: RawThreshold | undefined;
   readonly min_count?: number | undefined;
   readonly breach_ratio?: RawThreshold | undefined;
+  readonly change?: RawChange | undefined;
+  readonly high_water?: RawHighWater | undefined;
+  readonly absent_for?: Milliseconds | undefined;
+  readonly anomaly?: RawAnomaly | undefined;
+  readonly expr?: string | undefined;
+  readonly let?: Readonly<Record<string, RawQuery>> | undefined;
   readonly all?: readonly RawCondition[] | undefined;
   readonly any?: readonly RawCondition[] | undefined;
   readonly not?: RawCondition | undefined;
@@ -37,12 +50,12 @@ export type Report = (path: Path, message: string) => void;
 
 /** Undefined when something is wrong, which `report` was then told. */
 export function buildCondition(raw: RawCondition, path: Path, report: Report): Condition | undefined {
-  const kinds = (["signal", "all", "any", "not"] as const).filter((key) => raw[key] !== undefined);
+  const kinds = (["signal", "expr", "all", "any", "not"] as const).filter((key) => raw[key] !== undefined);
   if (kinds.length !== 1) {
     report(
       path,
       kinds.length === 0
-        ? "a condition needs one of signal, all, any or not"
+        ? "a condition needs one of signal, expr, all, any or not"
         : `a condition has only one of ${kinds.join(" and ")}; put them under all: or any:`,
     );
     return undefined;
@@ -53,7 +66,44 @@ export function buildCondition(raw: RawCondition, path: Path, report: Report): C
     const condition = buildCondition(raw.not, [...path, "not"], report);
     return condition === undefined ? undefined : { kind: "not", condition };
   }
+  if (raw.expr !== undefined) return buildExpression(raw.expr, raw.let ?? {}, path, report);
   return buildSignal(raw, path, report);
+}
+
+function buildExpression(
+  text: string,
+  queries: Readonly<Record<string, RawQuery>>,
+  path: Path,
+  report: Report,
+): Condition | undefined {
+  const built: (readonly [string, SignalQuery])[] = [];
+  for (const [name, raw] of Object.entries(queries)) {
+    if (!/^[a-z_][a-zA-Z0-9_]*$/.test(name) || RESERVED_NAMES.includes(name)) {
+      report(
+        [...path, "let", name],
+        `"${name}" cannot name a value: use letters, digits and underscores, and no word of CEL`,
+      );
+      return undefined;
+    }
+    const query = buildQuery(raw, [...path, "let", name], report);
+    if (query === undefined) return undefined;
+    if (query.aggregate.kind === "each") {
+      report([...path, "let", name], needsOneValue(query));
+      return undefined;
+    }
+    built.push([name, query]);
+  }
+  const names = built.map(([name]) => name);
+  if (names.length === 0) {
+    report(path, "expr needs the values it is about: let");
+    return undefined;
+  }
+  const compiled = compileExpression(text, names);
+  if (!compiled.ok) {
+    report([...path, "expr"], compiled.message);
+    return undefined;
+  }
+  return { kind: "expression", text, evaluate: compiled.evaluate, queries: built };
 }
 
 function buildList(
@@ -147,74 +197,4 @@ export function buildPatterns(raw: RawLabels = {}): readonly LabelPattern[] {
     const negated = list.some((pattern) => pattern.startsWith("!"));
     return { label, negated, patterns: negated ? list.map((pattern) => pattern.replace(/^!/, "")) : list };
   });
-}
-
-function buildTest(raw: RawCondition, query: SignalQuery, path: Path, report: Report): Test | undefined {
-  const { signal, aggregate } = query;
-  const direction: Direction = raw.below === undefined ? "above" : "below";
-  if (raw.above !== undefined && raw.below !== undefined) {
-    report(path, "above and below exclude each other; for a band write any: with two conditions");
-    return undefined;
-  }
-  const isEvent = signal.kind === "event" && aggregate.kind === "each";
-  const written = raw.above ?? raw.below ?? (isEvent ? 0 : undefined);
-  if (written === undefined) {
-    report(path, `${signal.name} needs a threshold: above or below`);
-    return undefined;
-  }
-  const unit = queryUnit(query);
-  const level = threshold(written, unit, [...path, direction], report);
-  const clear = buildClear(raw, direction, unit, level, path, report);
-  if (level === undefined || clear === undefined) return undefined;
-  const breachRatio = raw.breach_ratio === undefined ? undefined : parseRatio(raw.breach_ratio);
-  if (raw.breach_ratio !== undefined && !(breachRatio !== undefined && breachRatio >= 0 && breachRatio < 1)) {
-    report([...path, "breach_ratio"], "write a share from 0% to below 100%, such as 75%");
-    return undefined;
-  }
-  if (aggregate.kind !== "each" && (raw.min_count !== undefined || breachRatio !== undefined)) {
-    const key = raw.min_count === undefined ? "breach_ratio" : "min_count";
-    report(
-      [...path, key],
-      `${key} counts single values, so it goes with aggregate: each; min_samples is for the others`,
-    );
-    return undefined;
-  }
-  return { kind: "threshold", direction, level, clear, minCount: raw.min_count ?? 1, breachRatio };
-}
-
-function buildClear(
-  raw: RawCondition,
-  direction: Direction,
-  unit: ValueUnit,
-  level: number | undefined,
-  path: Path,
-  report: Report,
-): number | undefined {
-  const key = direction === "above" ? "clear_below" : "clear_above";
-  const other = direction === "above" ? "clear_above" : "clear_below";
-  if (raw[other] !== undefined) {
-    report([...path, other], `with ${direction}: the level at which it ends is ${key}`);
-    return undefined;
-  }
-  const written = raw[key];
-  if (written === undefined) return level;
-  const clear = threshold(written, unit, [...path, key], report);
-  if (clear === undefined || level === undefined) return undefined;
-  if (direction === "above" ? clear > level : clear < level) {
-    report([...path, key], `${key} is on the wrong side of ${direction}: the condition could never last`);
-    return undefined;
-  }
-  return clear;
-}
-
-/** In what unit the query's value is. */
-export function queryUnit({ signal, aggregate }: SignalQuery): ValueUnit {
-  return unitOf(aggregate, signal.unit, signal.kind === "gauge" || signal.kind === "counter");
-}
-
-function threshold(written: RawThreshold, unit: ValueUnit, path: Path, report: Report): number | undefined {
-  const parsed = parseThreshold(written, unit);
-  if (parsed.ok) return parsed.value;
-  report(path, parsed.message);
-  return undefined;
 }

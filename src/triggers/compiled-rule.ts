@@ -2,11 +2,10 @@ import { assertNever } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Labels, SignalSource } from "../signals/signal.ts";
 import { formatAggregate } from "./aggregate.ts";
-import { queryUnit } from "./build-condition.ts";
 import { leavesOf, type Leaf } from "./condition.ts";
 import type { Reading } from "./detector.ts";
 import type { Condition, Rule, SignalQuery } from "./rule.ts";
-import { formatValue } from "./threshold.ts";
+import { formatValue, queryUnit, type ValueUnit } from "./threshold.ts";
 
 /** A rule with what the engine asks of it at every step. */
 export interface CompiledRule {
@@ -71,12 +70,18 @@ function canFallTrue(condition: Condition): boolean {
   }
 }
 
+/** In what unit the reading's value and level are; undefined for an expression, which has neither. */
+export function readingUnit(leaf: Leaf): ValueUnit | undefined {
+  if (leaf.kind === "expression") return undefined;
+  return leaf.test.kind === "absent" ? { unit: "seconds", perSecond: false } : queryUnit(leaf.query);
+}
+
 /** `p99 of sched_latency_seconds over 10s was 12ms, above 10ms`. */
 export function describeReading(leaf: Leaf, labels: Labels, reading: Reading): string {
-  if (leaf.kind === "expression") return `${leaf.text} is true`;
+  if (leaf.kind === "expression") return `${leaf.text} (${reading.note ?? ""})`;
   const { query, test } = leaf;
   const series = `${query.signal.name}${formatLabels(labels)}`;
-  const unit = queryUnit(query);
+  const unit = readingUnit(leaf) ?? queryUnit(query);
   const value = reading.value === undefined ? "unknown" : formatValue(reading.value, unit);
   const level = reading.level === undefined ? "" : formatValue(reading.level, unit);
   const subject = `${subjectOf(query, series)} was ${value}`;
@@ -90,13 +95,13 @@ export function describeReading(leaf: Leaf, labels: Labels, reading: Reading): s
       }
       return `${subject}, ${test.direction} ${level}`;
     case "change":
-      return `${subject}, against an average of ${level}`;
+      return `${subject}, against ${level} on average before`;
     case "high_water":
       return `${subject}, above its high-water mark of ${level}`;
     case "absent":
       return `${series} was not seen for ${value}`;
     case "anomaly":
-      return `${subject}, outside of its learned band that ends at ${level}`;
+      return `${subject}, outside of what is normal for it, which ends at ${level}`;
     default:
       return assertNever(test);
   }

@@ -1,7 +1,15 @@
 import { assertNever } from "../base/errors.ts";
-import type { Detector, Truth, Wake } from "./detector.ts";
-import type { Condition, ExpressionCondition, SignalCondition } from "./rule.ts";
+import { AbsenceDetector } from "./absence-detector.ts";
+import { formatAggregate } from "./aggregate.ts";
+import { Anomaly } from "./anomaly.ts";
+import { ChangeFromAverage } from "./change.ts";
+import type { Detector, DetectorContext, Truth } from "./detector.ts";
+import { ExpressionDetector } from "./expression-detector.ts";
+import { HighWaterMark } from "./high-water.ts";
+import { labelsKey } from "./match.ts";
+import type { AnomalyTest, Condition, ExpressionCondition, SignalCondition, SignalQuery } from "./rule.ts";
 import { ThresholdDetector } from "./threshold-detector.ts";
+import { ValueDetector } from "./value-detector.ts";
 
 export type Leaf = SignalCondition | ExpressionCondition;
 
@@ -21,19 +29,41 @@ export function leavesOf(condition: Condition): readonly Leaf[] {
   }
 }
 
-export function createDetector(leaf: Leaf, wake: Wake): Detector {
-  if (leaf.kind === "expression") throw new Error("not yet");
-  switch (leaf.test.kind) {
+export function createDetector(leaf: Leaf, context: DetectorContext): Detector {
+  if (leaf.kind === "expression") return new ExpressionDetector(leaf, context);
+  const { query, test } = leaf;
+  switch (test.kind) {
     case "threshold":
-      return new ThresholdDetector(leaf.query, leaf.test, wake);
+      return new ThresholdDetector(query, test, context.wake);
     case "change":
+      return new ValueDetector(query, new ChangeFromAverage(test), context.wake);
     case "high_water":
+      return new ValueDetector(query, new HighWaterMark(test), context.wake);
     case "absent":
-    case "anomaly":
-      throw new Error("not yet");
+      return new AbsenceDetector(test);
+    case "anomaly": {
+      const baseline = context.baselines.get(baselineKey(query, test, context), test.minEffect);
+      return new ValueDetector(query, new Anomaly(test, baseline), context.wake);
+    }
     default:
-      return assertNever(leaf.test);
+      return assertNever(test);
   }
+}
+
+/** All that decides what is learned: rules that agree in it share the baseline. */
+function baselineKey(query: SignalQuery, { minEffect }: AnomalyTest, context: DetectorContext): string {
+  const { signal, labels, aggregate, window, minSamples, across } = query;
+  const asked = labels.map((pattern) => [pattern.label, pattern.negated, ...pattern.patterns]);
+  const parts = [
+    formatAggregate(aggregate),
+    window,
+    minSamples,
+    across,
+    minEffect,
+    asked,
+    labelsKey(context.labels),
+  ];
+  return `${context.target} ${signal.name} ${JSON.stringify(parts)}`;
 }
 
 /** Three-valued logic (Kleene's): what is unknown stays so unless the rest decides. `next` yields the leaves' truths in order. */

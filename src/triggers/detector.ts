@@ -1,6 +1,7 @@
 import type { EpochMilliseconds } from "../base/units.ts";
 import type { SignalDefinition } from "../signals/catalog.ts";
 import type { Labels, SignalSource } from "../signals/signal.ts";
+import type { BaselineStore } from "./baseline-store.ts";
 import type { Interval } from "./interval.ts";
 
 /** `unknown`: too little data to say. It never fires, not even under `not`. */
@@ -14,11 +15,23 @@ export interface Reading {
   /** When it was so: the worst value's own moment, or the interval's end. */
   readonly at: EpochMilliseconds;
   readonly samples: number;
+  /** More for people. */
+  readonly note?: string;
 }
 
 /** Set by a detector to which something came that has to be judged. */
 export interface Wake {
   isAwake: boolean;
+}
+
+/** What a detector belongs to. */
+export interface DetectorContext {
+  readonly wake: Wake;
+  readonly target: string;
+  readonly targetLabels: Labels;
+  /** Those that tell its instance apart. */
+  readonly labels: Labels;
+  readonly baselines: BaselineStore;
 }
 
 /** Takes what a series said; several may come for the same interval. */

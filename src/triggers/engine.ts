@@ -5,8 +5,8 @@
 
 import { milliseconds, type EpochMilliseconds } from "../base/units.ts";
 import type { Labels, ObservationBatch, SignalSource } from "../signals/signal.ts";
-import { queryUnit } from "./build-condition.ts";
-import { compileRule, describeReading, type CompiledRule } from "./compiled-rule.ts";
+import { BaselineStore, type BaselineExport } from "./baseline-store.ts";
+import { compileRule, describeReading, readingUnit, type CompiledRule } from "./compiled-rule.ts";
 import type { Decision, Fired, Firing, Origin } from "./decision.ts";
 import { cooldownEnd, type Instance } from "./instance.ts";
 import { type AgentHealth, GlobalBudget, refuse, remaining, type Refusal } from "./limits.ts";
@@ -46,6 +46,10 @@ export interface TriggerEngine {
   recordBytes(bytes: number, now: EpochMilliseconds): void;
   /** For self-protection. */
   setHealth(health: AgentHealth): void;
+  /** What the anomaly conditions learned, to be kept over a restart. */
+  exportBaselines(): BaselineExport;
+  /** Before anything is observed. */
+  importBaselines(state: BaselineExport): void;
   readonly counters: EngineCounters;
 }
 
@@ -75,6 +79,7 @@ class Engine implements TriggerEngine {
   readonly #budget: GlobalBudget;
   readonly #random: () => number;
   readonly #targets = new Map<string, TargetState>();
+  readonly #baselines = new BaselineStore();
   #evaluations = 0;
   #firings = 0;
   #suppressed = 0;
@@ -150,6 +155,14 @@ class Engine implements TriggerEngine {
     this.#budget.health = health;
   }
 
+  exportBaselines(): BaselineExport {
+    return this.#baselines.export();
+  }
+
+  importBaselines(state: BaselineExport): void {
+    this.#baselines.import(state);
+  }
+
   get counters(): EngineCounters {
     let evicted = this.#evictedBefore;
     for (const state of this.#targets.values()) evicted += evictedOf(state);
@@ -157,7 +170,7 @@ class Engine implements TriggerEngine {
   }
 
   #add(name: string, labels: Labels, now: EpochMilliseconds): TargetState {
-    const state = new TargetState(name, labels, this.#rules, now);
+    const state = new TargetState(name, labels, this.#rules, this.#baselines, now);
     this.#targets.set(name, state);
     return state;
   }
@@ -238,7 +251,7 @@ function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds
   const index = instance.leadingLeaf;
   const leaf = instance.compiled.leaves[index];
   const reading = instance.detectors[index]?.read();
-  const unit = leaf?.kind === "signal" ? queryUnit(leaf.query) : undefined;
+  const unit = leaf === undefined ? undefined : readingUnit(leaf);
   const message =
     leaf === undefined || reading === undefined ? rule.name : describeReading(leaf, instance.labels, reading);
   return {

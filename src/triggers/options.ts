@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { bytes, GiB, milliseconds } from "../base/units.ts";
 import { duration, labels, size } from "../schema/schema.ts";
-import { buildCondition, buildPatterns } from "./build-condition.ts";
+import { buildCondition, buildPatterns, type RawCondition } from "./build-condition.ts";
 import type { CaptureRequest, GlobalLimits, ProfileRequest, Rule, RuleLimits } from "./rule.ts";
 import { parseRatio } from "./threshold.ts";
 
@@ -20,7 +20,7 @@ const ratio = z.union([z.number(), z.string()]).transform((written, context) => 
   return z.NEVER;
 });
 
-const condition = z.strictObject({
+const query = {
   signal: z.string().optional().describe("What to look at: a name of the signal table in docs/triggers.md."),
   labels: patterns
     .optional()
@@ -49,6 +49,11 @@ const condition = z.strictObject({
     .describe(
       "How several series of one group become one value. Default: the one that comes closest to firing.",
     ),
+};
+
+/** Recursive, so that its type has to be written down. */
+const condition: z.ZodType<RawCondition> = z.strictObject({
+  ...query,
   above: threshold.optional().describe("True above this level, in the signal's unit: 50ms, 512MiB, 5%, 100."),
   below: threshold.optional().describe("True below this level."),
   clear_below: threshold
@@ -65,6 +70,63 @@ const condition = z.strictObject({
   breach_ratio: threshold
     .optional()
     .describe("More than this share of the window's values beyond the level, such as 75%."),
+  change: z
+    .strictObject({
+      over: duration().optional().describe("Span of the moving average. Default 5m."),
+      min: threshold.optional().describe("Nothing at or below this level counts. Default 0."),
+      by: threshold.optional().describe("So much above the average, such as 25%. Default 25%."),
+      abs: threshold.optional().describe("Above this level it is true whatever the average."),
+    })
+    .optional()
+    .describe("True when the value lies above its own moving average."),
+  high_water: z
+    .strictObject({
+      decay: duration().optional().describe("The mark sinks to zero over this time. Default 24h."),
+      min: threshold.optional().describe("Nothing at or below this level counts. Default 0."),
+      by: threshold.optional().describe("So much above the mark. Default 5%."),
+    })
+    .optional()
+    .describe("True when the value is higher than any that fired before."),
+  absent_for: duration().optional().describe("True when the target gave no value of it for so long."),
+  anomaly: z
+    .strictObject({
+      method: z
+        .enum(["mad", "ewma", "both"])
+        .optional()
+        .describe(
+          "Deviation from the median of the last half hour, from a moving average, or both at once. Default both.",
+        ),
+      direction: z.enum(["above", "below", "both"]).optional().describe("Default above."),
+      sensitivity: z
+        .number()
+        .positive()
+        .optional()
+        .describe("So many robust standard deviations. Default 4; more is calmer."),
+      warm_up: duration().optional().describe("How long to learn before it may be true. Default 10m."),
+      min_effect: threshold
+        .optional()
+        .describe("A smaller difference never counts. Default 1ms, 8MiB, 2%, or 10."),
+      consecutive: z.int().positive().optional().describe("So many intervals in a row. Default 3."),
+      seasonal: z
+        .boolean()
+        .optional()
+        .describe(
+          "Whether it must be unusual for this hour of the day (UTC) as well, once two days are known. Default true.",
+        ),
+    })
+    .optional()
+    .describe("True when the value is outside of what was learned to be normal."),
+  expr: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe(
+      "A CEL expression over the values named under let, the series' labels and the target's labels (target): p99 > seconds_of('10ms') && target.env == 'prod'.",
+    ),
+  let: z
+    .record(z.string(), z.strictObject(query))
+    .optional()
+    .describe("The values that expr is about, in base units, by name."),
   get all() {
     return z.array(condition).min(1).max(16).optional().describe("True while all of these are.");
   },

@@ -3,10 +3,13 @@ import type { SignalDefinition } from "../signals/catalog.ts";
 import type { Labels } from "../signals/signal.ts";
 import { queriesOf, tellsApart, type CompiledRule } from "./compiled-rule.ts";
 import { createDetector } from "./condition.ts";
-import type { Detector, Sink, Wake } from "./detector.ts";
+import type { Detector, DetectorContext, Sink, Wake } from "./detector.ts";
 import { Instance } from "./instance.ts";
 import { FiringHistory } from "./limits.ts";
 import { labelsKey, labelsMatch, projectLabels } from "./match.ts";
+
+/** Of the target, what its detectors are told. */
+export type TargetContext = Pick<DetectorContext, "target" | "targetLabels" | "baselines">;
 
 /** How many label sets of a target gave way at a bound. */
 export interface EvictionCount {
@@ -24,11 +27,21 @@ export class RuleOnTarget {
   readonly #shared: readonly (Detector | undefined)[];
   readonly #evictions: EvictionCount;
 
-  constructor(compiled: CompiledRule, evictions: EvictionCount, now: EpochMilliseconds) {
+  readonly #context: TargetContext;
+
+  constructor(
+    compiled: CompiledRule,
+    context: TargetContext,
+    evictions: EvictionCount,
+    now: EpochMilliseconds,
+  ) {
     this.compiled = compiled;
+    this.#context = context;
     this.#evictions = evictions;
     this.#shared = compiled.leaves.map((leaf) =>
-      tellsApart(leaf, compiled.by) ? undefined : createDetector(leaf, { isAwake: true }),
+      tellsApart(leaf, compiled.by)
+        ? undefined
+        : createDetector(leaf, { ...context, labels: {}, wake: { isAwake: true } }),
     );
     // What may come true without anything being seen has to be there from the start.
     const isPerTarget = compiled.by !== "all" && compiled.by.length === 0;
@@ -58,7 +71,9 @@ export class RuleOnTarget {
 
   #create(key: string, labels: Labels, now: EpochMilliseconds): Instance {
     const detectors = (wake: Wake): readonly Detector[] =>
-      this.compiled.leaves.map((leaf, i) => this.#shared[i] ?? createDetector(leaf, wake));
+      this.compiled.leaves.map(
+        (leaf, i) => this.#shared[i] ?? createDetector(leaf, { ...this.#context, labels, wake }),
+      );
     const instance = new Instance(this.compiled, labels, detectors, now);
     this.#byKey.set(key, instance);
     this.instances.push(instance);

@@ -102,10 +102,21 @@ export interface SignalCondition {
   readonly test: Test;
 }
 
-/** A CEL expression over named queries; `program` is what the type check returned. */
+/** What a compiled CEL expression is called with. */
+export interface ExpressionInput {
+  /** The value of each named query, in base units. */
+  readonly values: Readonly<Record<string, number>>;
+  /** Of the series. */
+  readonly labels: Labels;
+  readonly targetLabels: Labels;
+}
+
+/** A CEL expression over named queries. */
 export interface ExpressionCondition {
   readonly kind: "expression";
   readonly text: string;
+  /** Type-checked when the rule was loaded. @throws what CEL has against the values, such as a label that is not there. */
+  readonly evaluate: (input: ExpressionInput) => boolean;
   readonly queries: readonly (readonly [name: string, query: SignalQuery])[];
 }
 

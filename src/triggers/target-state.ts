@@ -1,6 +1,7 @@
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 import { findSignal, type SignalDefinition } from "../signals/catalog.ts";
 import type { Labels, Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
+import type { BaselineStore } from "./baseline-store.ts";
 import { queriesOf, type CompiledRule } from "./compiled-rule.ts";
 import { counterDelta, summarize } from "./interval.ts";
 import { labelsKey, labelsMatch } from "./match.ts";
@@ -48,14 +49,21 @@ export class TargetState {
   /** Series that gave way at a bound. */
   seriesEvicted = 0;
 
-  constructor(name: string, labels: Labels, compiled: readonly CompiledRule[], now: EpochMilliseconds) {
+  constructor(
+    name: string,
+    labels: Labels,
+    compiled: readonly CompiledRule[],
+    baselines: BaselineStore,
+    now: EpochMilliseconds,
+  ) {
     this.name = name;
     this.labels = labels;
     this.since = now;
     this.warmSince = now;
+    const context = { target: name, targetLabels: labels, baselines };
     this.rules = compiled
       .filter(({ rule }) => labelsMatch(rule.match, labels))
-      .map((each) => new RuleOnTarget(each, this.evictions, now));
+      .map((each) => new RuleOnTarget(each, context, this.evictions, now));
     for (const rule of this.rules) this.#index(rule, now);
   }
 

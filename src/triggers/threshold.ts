@@ -4,7 +4,7 @@ import { assertNever } from "../base/errors.ts";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { formatSize, parseSize } from "../base/size.ts";
 import type { SignalUnit } from "../signals/catalog.ts";
-import type { Aggregate } from "./rule.ts";
+import type { Aggregate, SignalQuery } from "./rule.ts";
 
 /** The unit of what an aggregate yields: a number of values is a count whatever they measure. */
 export interface ValueUnit {
@@ -12,11 +12,16 @@ export interface ValueUnit {
   readonly perSecond: boolean;
 }
 
-export function unitOf(aggregate: Aggregate, unit: SignalUnit, cumulative: boolean): ValueUnit {
+function unitOf(aggregate: Aggregate, unit: SignalUnit, cumulative: boolean): ValueUnit {
   if (aggregate.kind === "count") return { unit: "count", perSecond: false };
   // The rate of a duration is how many there are a second; that of a gauge or a counter is how fast it moves.
   if (aggregate.kind === "rate") return { unit: cumulative ? unit : "count", perSecond: true };
   return { unit, perSecond: false };
+}
+
+/** In what unit the query's value is. */
+export function queryUnit({ signal, aggregate }: SignalQuery): ValueUnit {
+  return unitOf(aggregate, signal.unit, signal.kind === "gauge" || signal.kind === "counter");
 }
 
 /** A threshold in base units, or the sentence that says how to write it. */

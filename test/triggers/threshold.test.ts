@@ -116,7 +116,7 @@ describe("a rule that cannot be right is refused with a sentence", () => {
       '"50ms" is no size: write a number with its unit, such as 512KiB',
     ],
     [{ signal: "gc_assist_ratio", above: "5s" }, '"5s" is no ratio: write a share such as 5% or 0.05'],
-    [{ signal: "task_duration_seconds" }, "needs a threshold: above or below"],
+    [{ signal: "task_duration_seconds" }, "needs a test: above, below, change"],
     [
       { signal: "heap_live_bytes", labels: { task: "x" }, above: "1GiB" },
       "heap_live_bytes has no label task; it has none",
@@ -125,7 +125,7 @@ describe("a rule that cannot be right is refused with a sentence", () => {
       { signal: "heap_live_bytes", above: "1GiB", clear_below: "2GiB" },
       "clear_below is on the wrong side of above",
     ],
-    [{ above: "1GiB" }, "a condition needs one of signal, all, any or not"],
+    [{ above: "1GiB" }, "a condition needs one of signal, expr, all, any or not"],
     [{ signal: "sched_latency_seconds", aggregate: "p100", above: "1s" }, "is none of each, last, count"],
     [
       { signal: "sched_latency_seconds", aggregate: "p99", above: "1s", min_count: 3 },
