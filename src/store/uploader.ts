@@ -10,6 +10,7 @@ import type { Spool } from "./spool/spool.ts";
 import type { Store } from "./store.ts";
 import { backoff } from "./upload/backoff.ts";
 import { Bandwidth } from "./upload/bandwidth.ts";
+import { abortLeftovers } from "./upload/leftovers.ts";
 import { placeOf, transfer, type TransferContext } from "./upload/transfer.ts";
 
 export interface UploaderDeps {
@@ -56,7 +57,22 @@ export class Uploader {
 
   /** Runs until the signal is aborted; what is half done then is gone on with by the next run. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#work(signal)));
+    const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(signal));
+    await Promise.all([...workers, this.#tidy(signal)]);
+  }
+
+  /** Once an hour, what nobody waits for. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { spool, clock } = this.#deps;
+    try {
+      while (!signal.aborted) {
+        await spool.expireUploaded();
+        await abortLeftovers(this.#deps, this.#options.abort_leftovers_after, signal);
+        await clock.sleep(TIDY_EVERY, signal);
+      }
+    } catch (error) {
+      if (!isAbort(error, signal)) throw error;
+    }
   }
 
   /** Resolves when nothing waits; for a shutdown that gives the uploads some time. Rejects when aborted. */
@@ -204,6 +220,8 @@ export class Uploader {
     return attempts;
   }
 }
+
+const TIDY_EVERY = milliseconds(3_600_000);
 
 /** Nothing needs a look while nothing changes; this only bounds the timer. */
 const IDLE = milliseconds(3_600_000);

@@ -322,10 +322,10 @@ function delegateMultipart({ multipart }: Store): NonNullable<Store["multipart"]
   };
 }
 
-/** Until the lease and both workers sleep: all that can go on without time has, real disk work included. */
+/** Until the lease, both workers and the tidying sleep: all that can go on without time has, real disk work included. */
 async function settled(clock: FakeClock): Promise<void> {
   do await new Promise((resolve) => setImmediate(resolve));
-  while (clock.sleeping < 3);
+  while (clock.sleeping < 4);
 }
 
 function seededRandom(seed: number): () => number {

@@ -1,0 +1,44 @@
+import type { Clock } from "../../base/clock.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { Milliseconds } from "../../base/units.ts";
+import type { EmitStoreEvent } from "../events.ts";
+import type { Spool } from "../spool/spool.ts";
+import type { Store } from "../store.ts";
+
+/**
+ * Aborts multipart uploads that nobody will finish, so that nobody pays for their parts: those of agents that died
+ * between beginning one and noting it, and of captures that were dropped. What is younger than `olderThan` may be
+ * another agent's work; one that is aborted wrongly is begun anew by its owner.
+ *
+ * @returns how many were aborted. A store that cannot list them has none.
+ */
+export async function abortLeftovers(
+  deps: {
+    readonly spool: Spool;
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly emit: EmitStoreEvent;
+  },
+  olderThan: Milliseconds,
+  signal: AbortSignal,
+): Promise<number> {
+  const { spool, store, clock, emit } = deps;
+  if (store.multipart === undefined) return 0;
+  const ours = new Set<string>();
+  for (const { id } of spool.pending()) {
+    for (const { uploadId } of spool.progress(id).multiparts.values()) ours.add(uploadId);
+  }
+  let aborted = 0;
+  try {
+    for await (const { key, uploadId, begun } of store.multipart.list("", signal)) {
+      if (ours.has(uploadId) || clock.now() - begun < olderThan) continue;
+      await store.multipart.abort({ key, uploadId }, signal);
+      emit({ kind: "upload.leftover_aborted", key });
+      aborted++;
+    }
+  } catch (error) {
+    // Some servers do not list uploads, some roles may not: a lifecycle rule does the same.
+    if (!(error instanceof StoreError)) throw error;
+  }
+  return aborted;
+}
