@@ -19,9 +19,9 @@ export class Frontier {
   times = new Float64Array(0);
   /** Event number of cursor c's next event, and the position of its arguments (after the time delta). */
   types = new Uint8Array(0);
-  positions = new Float64Array(0);
+  positions = new Int32Array(0);
   /** End of cursor c's current batch. */
-  ends = new Float64Array(0);
+  ends = new Int32Array(0);
   /** Index in `threadBatches` of cursor c's next batch, and the index past its last. */
   nextBatch = new Uint32Array(0);
   lastBatch = new Uint32Array(0);
@@ -32,6 +32,7 @@ export class Frontier {
   /** Position after the varint `longVarint` read. */
   varintEnd = 0;
   #generation: DecodedGeneration | undefined;
+  readonly #long = new ByteCursor(new Uint8Array(0));
 
   /** Sizes the arrays for a generation. The heap is empty after. */
   reset(generation: DecodedGeneration): void {
@@ -43,8 +44,8 @@ export class Frontier {
       this.heap = new Int32Array(size);
       this.times = new Float64Array(size);
       this.types = new Uint8Array(size);
-      this.positions = new Float64Array(size);
-      this.ends = new Float64Array(size);
+      this.positions = new Int32Array(size);
+      this.ends = new Int32Array(size);
       this.nextBatch = new Uint32Array(size);
       this.lastBatch = new Uint32Array(size);
       this.threads = new Float64Array(size);
@@ -87,13 +88,17 @@ export class Frontier {
 
   /** Reads a varint of any length; where it ends is in `varintEnd`. */
   longVarint(pos: number, end: number): number {
-    const cursor = new ByteCursor(this.#generation!.raw.bytes, pos, end);
+    const cursor = this.#long;
+    const { raw } = this.#generation!;
+    cursor.bytes = raw.bytes;
+    cursor.pos = pos;
+    cursor.end = end;
     try {
       const value = cursor.uvarint();
       this.varintEnd = cursor.pos;
       return value;
     } catch (error) {
-      const { ends, count } = this.#generation!.raw.batches;
+      const { ends, count } = raw.batches;
       let batch = 0;
       while (batch < count && pos >= ends[batch]!) batch++;
       throw this.#placed(error, batch);
@@ -121,6 +126,21 @@ export class Frontier {
       thread: raw.batches.threads[batch],
       expected: error.expected,
     });
+  }
+
+  /** Time of the earliest next event; Infinity if there is none. */
+  get topTime(): number {
+    return this.length === 0 ? Infinity : this.times[this.heap[0]!]!;
+  }
+
+  /** Time of the earliest next event of all threads but the earliest. */
+  get secondTime(): number {
+    const { heap, times, length } = this;
+    if (length < 2) return Infinity;
+    const left = times[heap[1]!]!;
+    if (length === 2) return left;
+    const right = times[heap[2]!]!;
+    return left < right ? left : right;
   }
 
   insert(cursor: number): void {

@@ -21,30 +21,33 @@ function wider<A extends Float64Array | Uint8Array | Int32Array>(from: A, to: A)
 
 /** Goroutines by id: an open-addressing hash of ids to slots; slots stay where they are until removed. */
 export class GoroutineTable {
-  /** Slot + 1 by hash; 0 is free. Ids are handed out in sequence, so their low bits are hash enough. */
+  /** Slot by hash; 0 is free. Ids are handed out in sequence, so their low bits are hash enough. */
   buckets = new Int32Array(2048);
+  /** By slot, from 1. Slot 0 stands for "no goroutine": its id is −1 and its status 0, always. */
   ids = new Float64Array(1024).fill(-1);
   /** `GoStatus`. */
   status = new Uint8Array(1024);
   seq = new Float64Array(1024);
-  #free: number[] = [];
-  #used = 0;
+  #free = new Int32Array(1024);
+  #freeCount = 0;
+  #used = 1;
   count = 0;
 
-  /** Slot of a goroutine, −1 if it is not known. */
+  /** Slot of a goroutine, 0 if it is not known. */
   find(id: number): number {
     const { buckets, ids } = this;
     const mask = buckets.length - 1;
     for (let b = id & mask; ; b = (b + 1) & mask) {
-      const slot = buckets[b]! - 1;
-      if (slot < 0 || ids[slot] === id) return slot;
+      const slot = buckets[b]!;
+      if (slot === 0 || ids[slot] === id) return slot;
     }
   }
 
-  /** Adds a goroutine that is not there yet; returns its slot. */
+  /** Adds a goroutine that is not there yet; returns its slot. The arrays may be other ones after. */
   insert(id: number, status: number, seq: number): number {
-    let slot = this.#free.pop();
-    if (slot === undefined) {
+    let slot: number;
+    if (this.#freeCount > 0) slot = this.#free[--this.#freeCount]!;
+    else {
       slot = this.#used++;
       if (slot === this.ids.length) this.#grow();
     }
@@ -60,33 +63,30 @@ export class GoroutineTable {
     const { buckets, ids } = this;
     const mask = buckets.length - 1;
     let hole = ids[slot]! & mask;
-    while (buckets[hole]! - 1 !== slot) hole = (hole + 1) & mask;
+    while (buckets[hole] !== slot) hole = (hole + 1) & mask;
     // Backward-shift deletion: whatever could not sit in the hole's place before may now.
     for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
-      const other = buckets[next]! - 1;
-      if (other < 0) break;
+      const other = buckets[next]!;
+      if (other === 0) break;
       const home = ids[other]! & mask;
       if (((next - home) & mask) >= ((next - hole) & mask)) {
-        buckets[hole] = other + 1;
+        buckets[hole] = other;
         hole = next;
       }
     }
     buckets[hole] = 0;
     ids[slot] = -1;
-    this.#free.push(slot);
+    this.status[slot] = 0;
+    this.#free[this.#freeCount++] = slot;
     this.count--;
-  }
-
-  /** Ids of all goroutines known. */
-  *keys(): Generator<number> {
-    for (let slot = 0; slot < this.#used; slot++) if (this.ids[slot] !== -1) yield this.ids[slot]!;
   }
 
   clear(): void {
     this.buckets.fill(0);
     this.ids.fill(-1);
-    this.#free = [];
-    this.#used = 0;
+    this.status.fill(0);
+    this.#freeCount = 0;
+    this.#used = 1;
     this.count = 0;
   }
 
@@ -94,7 +94,7 @@ export class GoroutineTable {
     const mask = this.buckets.length - 1;
     let b = id & mask;
     while (this.buckets[b] !== 0) b = (b + 1) & mask;
-    this.buckets[b] = slot + 1;
+    this.buckets[b] = slot;
   }
 
   #grow(): void {
@@ -104,8 +104,9 @@ export class GoroutineTable {
     this.ids = wider(this.ids, new Float64Array(length).fill(-1));
     this.status = wider(this.status, new Uint8Array(length));
     this.seq = wider(this.seq, new Float64Array(length));
+    this.#free = wider(this.#free, new Int32Array(length));
     this.buckets = new Int32Array(length * 2);
-    for (let slot = 0; slot < length / 2; slot++)
+    for (let slot = 1; slot < length / 2; slot++)
       if (this.ids[slot] !== -1) this.#link(this.ids[slot]!, slot);
   }
 }

@@ -17,6 +17,14 @@ const ORDINAL_WRAP = 1 << 20;
 /** The garbage collector's mark phase. */
 export const GcPhase = { undetermined: 0, notRunning: 1, running: 2 } as const;
 
+/** Stands for an argument above 2^28, which is in `wide` then: the hot loop's own arguments are 31-bit integers. */
+export const WIDE = -1;
+
+/** An argument, from `wide` if it did not fit the loop's integers. */
+export function wideOr(value: number, wide: Float64Array, index: number): number {
+  return value === WIDE ? wide[index]! : value;
+}
+
 export interface ActiveTask {
   readonly name: string;
   readonly parent: number;
@@ -59,11 +67,18 @@ export class Scheduler {
   time = 0;
   thread = -1;
   threadSlot = 0;
+  /** Arguments of the event that the hot loop has as `WIDE`. */
+  readonly wide = new Float64Array(4);
   /** Context: goroutine and proc bound to the thread, −1 for none. */
   g = -1;
   p = -1;
   /** Stream offset near the event, for errors. */
   offset = 0;
+
+  /** No goroutine is in a region or range, so one that ends leaves nothing behind. */
+  get quiet(): boolean {
+    return this.regions.size === 0 && this.ranges.size === 0;
+  }
 
   /** A generation begins; `initial` if no state carries over to it. */
   enter(generation: DecodedGeneration, initial: boolean): void {

@@ -296,6 +296,8 @@ export function kindOf(type: number): EventKind {
   return specs[type]?.kind ?? "Sync";
 }
 
-/** By event number: arguments after `dt` of a timed event; 255 for what cannot appear in a thread's stream. */
-export const timedArgCount: Uint8Array = new Uint8Array(256).fill(255);
+/** An argument count that says: not an event of a thread's stream. */
+export const NOT_TIMED = 255;
+/** By event number: arguments after `dt` of a timed event, or `NOT_TIMED`. */
+export const timedArgCount: Uint8Array = new Uint8Array(256).fill(NOT_TIMED);
 for (const spec of specs) if (spec?.timed === true) timedArgCount[spec.type] = spec.args.length - 1;

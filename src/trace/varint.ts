@@ -24,9 +24,9 @@ export function joinWords(lo: number, hi: number, offset?: number): number {
 
 /** A position moving over bytes. For everything but the hot loop of the event merge. */
 export class ByteCursor {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   pos: number;
-  readonly end: number;
+  end: number;
   /** The words of the last varint read. */
   lo = 0;
   hi = 0;

@@ -42,7 +42,7 @@ export function advanceRegion(
   s.requireUser();
   const index = s.string(nameId);
   const name = s.generation!.strings.get(index);
-  if (s.goroutines.find(s.g) < 0)
+  if (s.goroutines.find(s.g) === 0)
     throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
   const list = s.regions.get(s.g);
   if (begin) {

@@ -70,7 +70,7 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
   s.requireUser();
   const kind = s.string(kindId);
   const text = s.generation!.strings.get(kind);
-  if (s.goroutines.find(s.g) < 0) throw unknownGoroutine(s);
+  if (s.goroutines.find(s.g) === 0) throw unknownGoroutine(s);
   const list = s.ranges.get(s.g);
   if (list?.some((range) => range.begin === s.type && range.kind === text) === true) {
     throw s.fail(`discovered event already in-flight when starting event ${eventName(s.type)}`);
@@ -83,7 +83,7 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
 
 /** GCMarkAssistActive: a range that began before; of any goroutine. */
 export function advanceAssistActive(s: Scheduler, g: number): void {
-  if (s.goroutines.find(g) < 0)
+  if (s.goroutines.find(g) === 0)
     throw s.fail(`uninitialized goroutine ${g} found during ${eventName(s.type)}`);
   const list = s.ranges.get(g);
   const active = list?.some((range) => range.begin === Ev.GCMarkAssistBegin) === true;
@@ -99,7 +99,7 @@ export function advanceAssistActive(s: Scheduler, g: number): void {
 /** STWEnd and GCMarkAssistEnd. */
 export function advanceGoRangeEnd(s: Scheduler): void {
   s.requireUser();
-  if (s.goroutines.find(s.g) < 0) throw unknownGoroutine(s);
+  if (s.goroutines.find(s.g) === 0) throw unknownGoroutine(s);
   const begin = s.type === Ev.STWEnd ? Ev.STWBegin : Ev.GCMarkAssistBegin;
   const list = s.ranges.get(s.g);
   const at = list?.findIndex((range) => range.begin === begin) ?? -1;

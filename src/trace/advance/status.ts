@@ -54,7 +54,7 @@ export function advanceGoStatus(
   const { goroutines, threads } = s;
   let from = goStates[status]!;
   let slot = goroutines.find(id);
-  if (slot >= 0) {
+  if (slot !== 0) {
     const known = goroutines.status[slot]!;
     if (known !== status)
       throw s.fail(`inconsistent status for goroutine ${id}: old ${known} vs. new ${status}`);

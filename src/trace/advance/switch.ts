@@ -13,7 +13,7 @@ export function forgetGoroutine(s: Scheduler, id: number, slot: number): void {
 /** The slot of the goroutine bound to the event's thread; corrupt if it does not exist or is in another state. */
 export function currentGoroutine(s: Scheduler, status: number): number {
   const slot = s.goroutines.find(s.g);
-  if (slot < 0) throw s.fail(`event ${eventName(s.type)} for goroutine (${s.g}) that doesn't exist`);
+  if (slot === 0) throw s.fail(`event ${eventName(s.type)} for goroutine (${s.g}) that doesn't exist`);
   if (s.goroutines.status[slot] !== status) {
     throw s.fail(
       `${eventName(s.type)} event for goroutine that's not ${status === GoStatus.Running ? "Running" : "Syscall"}`,
@@ -32,7 +32,7 @@ export function advanceGoSwitch(s: Scheduler, next: number, nextSeq: number): bo
   const current = currentGoroutine(s, GoStatus.Running);
   const slot = goroutines.find(next);
   const seq = s.seqBase + nextSeq;
-  if (slot < 0 || goroutines.status[slot] !== GoStatus.Waiting || goroutines.seq[slot]! + 1 !== seq)
+  if (slot === 0 || goroutines.status[slot] !== GoStatus.Waiting || goroutines.seq[slot]! + 1 !== seq)
     return false;
   s.emit(s.type, next, GoState.Waiting, GoState.Runnable, 0, 0, 0);
   if (s.type === Ev.GoSwitch) {
@@ -52,7 +52,7 @@ export function advanceGoSwitch(s: Scheduler, next: number, nextSeq: number): bo
 /** A goroutine is born in a syscall: a cgo callback. */
 export function advanceGoCreateSyscall(s: Scheduler, id: number): void {
   if (s.thread === -1 || s.g !== -1) throw s.contextError(undefined, false);
-  if (s.goroutines.find(id) >= 0)
+  if (s.goroutines.find(id) !== 0)
     throw s.fail(`tried to create goroutine (${id}) in syscall that already exists`);
   const slot = s.goroutines.insert(id, GoStatus.Syscall, s.seqBase);
   s.bindGoroutine(id, slot);

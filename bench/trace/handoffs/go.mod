@@ -1,0 +1,3 @@
+module gorewind/handoffs
+
+go 1.22
