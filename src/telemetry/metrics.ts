@@ -153,6 +153,10 @@ export class Metrics {
       1,
     );
     collectDefaultMetrics({ register: this.#registry });
+    // Gauges that are named like counters, which promtool rightly refuses; the series by type say the same.
+    for (const what of ["handles", "requests", "resources"]) {
+      this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
+    }
     this.#signals = new SignalMetrics(this.#registry, (target) => this.#seriesDropped.inc({ target }));
   }
 
