@@ -1,11 +1,9 @@
 /** The goroutines at a generation's end: how many in which state, from which function, waiting for what and since when. */
 
 import { GoState } from "../trace/spec.ts";
-import type { GoroutineColumns } from "./goroutine-columns.ts";
 import { OTHER, type Names } from "./names.ts";
+import type { SessionState } from "./session-state.ts";
 import type { Observation } from "./signal.ts";
-import type { SeriesSet } from "./series-set.ts";
-import type { StackFacts } from "./stack-facts.ts";
 
 const STATES = [
   ["running", GoState.Running],
@@ -14,64 +12,79 @@ const STATES = [
   ["syscall", GoState.Syscall],
 ] as const;
 
-export interface CensusInput {
-  readonly goroutines: GoroutineColumns;
-  readonly names: Names;
-  readonly reasons: Names;
-  readonly facts: StackFacts;
-  /** Ages of waits, by reason and function. */
-  readonly blockedAges: SeriesSet;
-  /** Ages of requests in progress. */
-  readonly requestAges: SeriesSet;
-  readonly end: number;
-  /** Series per signal. */
-  readonly limit: number;
-}
-
 /**
- * Counts the goroutines. Sites that are stacks of the ending generation become names, since its tables go.
+ * Counts the goroutines, and what each is in the middle of up to `end`. Sites that are stacks of the ending generation
+ * become names, since its tables go.
  */
-export function takeCensus(input: CensusInput, into: Observation[]): void {
-  const { goroutines, names, reasons, facts, blockedAges, requestAges, end } = input;
-  const { slots, state, since, site, start, reason, requestSince, requestSeen, requestName } = goroutines;
+export function takeCensus(s: SessionState, end: number, into: Observation[]): void {
+  const { goroutines, names, reasons } = s;
+  const { slots, state, since, start, site, reason, assisting } = goroutines;
   const byState = new Float64Array(8);
-  const byFunction = new Float64Array(names.count + 1);
+  const byFunction = new Float64Array(names.count);
   const byReason = new Float64Array(reasons.count);
-  // Few pairs of reason and function, many goroutines: the series is looked up once a pair.
-  const ageSeries = new Map<number, number>();
+  const ages = new BlockedAges(s, end);
   for (let slot = 0; slot < slots.used; slot++) {
     if (slots.ids[slot] === -1) continue;
     byState[state[slot]!]!++;
     byFunction[Math.max(0, start[slot]!)]!++;
-    if (site[slot]! >= 0) site[slot] = -1 - (site[slot] === 0 ? 0 : facts.site(site[slot]!));
-    if (requestSeen[slot] === 1) {
-      const name = requestName[slot]!;
-      requestAges.push(requestAges.index(names.text(Math.max(0, name))), end - requestSince[slot]!, end);
+    if (site[slot]! >= 0) site[slot] = -1 - s.facts.site(site[slot]!);
+    if (goroutines.requestSeen[slot] === 1) addRequestAge(s, slot, end);
+    if (state[slot] === GoState.Waiting) {
+      const why = reason[slot]!;
+      byReason[why]!++;
+      s.blockedNs[why]! += end - Math.max(since[slot]!, s.intervalStart);
+      ages.add(why, -1 - site[slot]!, since[slot]!);
+    } else if (state[slot] === GoState.Running) {
+      const span = end - since[slot]!;
+      s.runningNs += span;
+      if (assisting[slot] === 1) s.assistNs += span;
+      since[slot] = end;
     }
-    if (state[slot] !== GoState.Waiting) continue;
-    byReason[reason[slot]!]!++;
-    const where = -1 - site[slot]!;
-    const pair = reason[slot]! * 2 ** 32 + where;
-    let series = ageSeries.get(pair);
-    if (series === undefined) {
-      series = blockedAges.index(reasons.text(reason[slot]!), names.text(where));
-      ageSeries.set(pair, series);
-    }
-    blockedAges.push(series, end - since[slot]!, end);
   }
   for (const [label, number] of STATES) {
     into.push({ signal: "goroutines", labels: { state: label }, values: [byState[number]!] });
   }
-  pushLargest(into, "goroutines_by_function", names, byFunction, input.limit);
-  for (let i = 0; i < byReason.length; i++) {
-    if (i > 1 || byReason[i] !== 0) {
-      into.push({
-        signal: "blocked_goroutines",
-        labels: { reason: reasons.text(i) },
-        values: [byReason[i]!],
-      });
-    }
+  const { labelSets } = s.options;
+  pushLargest(into, "goroutines_by_function", names, byFunction, labelSets);
+  pushLargest(into, "goroutines_created_minus_ended", names, s.balance, labelSets);
+  for (let why = 0; why < byReason.length; why++) {
+    // The reasons seen in this session have a value in each interval; the two that stand for others, only if needed.
+    const labels = { reason: reasons.text(why) };
+    if (why > 1 || byReason[why]! > 0)
+      into.push({ signal: "blocked_goroutines", labels, values: [byReason[why]!] });
+    const seconds = s.blockedNs[why]! / 1e9;
+    if (why > 1 || seconds > 0) into.push({ signal: "blocked_seconds", labels, values: [seconds] });
   }
+}
+
+/** Few pairs of reason and function, many goroutines: the series is looked up once a pair. */
+class BlockedAges {
+  readonly #state: SessionState;
+  readonly #end: number;
+  readonly #series = new Map<number, number>();
+
+  constructor(s: SessionState, end: number) {
+    this.#state = s;
+    this.#end = end;
+  }
+
+  add(reason: number, site: number, since: number): void {
+    const { series, names, reasons } = this.#state;
+    const pair = reason * 2 ** 32 + site;
+    let index = this.#series.get(pair);
+    if (index === undefined) {
+      index = series.blockedAges.index(reasons.text(reason), names.text(site));
+      this.#series.set(pair, index);
+    }
+    series.blockedAges.push(index, this.#end - since, this.#end);
+  }
+}
+
+function addRequestAge(s: SessionState, slot: number, end: number): void {
+  const { requestAges } = s.series;
+  const { requestName, requestSince } = s.goroutines;
+  const series = requestAges.index(s.names.text(Math.max(0, requestName[slot]!)));
+  requestAges.push(series, end - requestSince[slot]!, end);
 }
 
 /** A gauge for each function with a value that is not 0: the `limit` largest by magnitude, the others' sum as `(other)`. */
@@ -83,17 +96,18 @@ export function pushLargest(
   limit: number,
 ): void {
   const present: number[] = [];
-  for (let i = 0; i < byName.length; i++) if (byName[i] !== 0) present.push(i);
+  for (let name = 0; name < byName.length; name++) if (byName[name] !== 0) present.push(name);
   if (present.length > limit) present.sort((a, b) => Math.abs(byName[b]!) - Math.abs(byName[a]!));
   let rest = 0;
-  let others = false;
+  let hasRest = false;
   for (const [rank, name] of present.entries()) {
-    if (rank < limit && names.text(name) !== OTHER) {
-      into.push({ signal, labels: { function: names.text(name) }, values: [byName[name]!] });
-    } else {
+    const text = names.text(name);
+    if (rank < limit && text !== OTHER)
+      into.push({ signal, labels: { function: text }, values: [byName[name]!] });
+    else {
       rest += byName[name]!;
-      others = true;
+      hasRest = true;
     }
   }
-  if (others) into.push({ signal, labels: { function: OTHER }, values: [rest] });
+  if (hasRest) into.push({ signal, labels: { function: OTHER }, values: [rest] });
 }

@@ -9,14 +9,15 @@ import { ValueSample } from "./value-sample.ts";
 
 export class SeriesSet {
   readonly signal: string;
+  /** None, one or two. */
+  readonly #labelNames: readonly string[];
   readonly #limit: number;
   readonly #valueLimit: number;
-  readonly #labelNames: readonly string[];
   readonly #byKey = new Map<string, number>();
   readonly #labels: Labels[] = [];
   /** Kept from one interval to the next for their buffers; only the first `#labels.length` are in use. */
   readonly #samples: ValueSample[] = [];
-  /** Label sets that were put under `(other)`, and values that were counted but not kept. */
+  /** Lookups that were answered with `(other)`, and values that were counted but not kept. */
   droppedLabelSets = 0;
   droppedValues = 0;
 
@@ -27,24 +28,31 @@ export class SeriesSet {
     this.#valueLimit = valueLimit;
   }
 
+  /** Whether a new label set would go under `(other)`. */
+  get isFull(): boolean {
+    return this.#labels.length >= this.#limit;
+  }
+
   /**
-   * Number of the series of these label values, valid until `drain`. At the limit the last label becomes `(other)`,
-   * then all of them.
+   * Number of the series of these label values, valid until `drain`. At the limit the last label becomes `(other)`; at
+   * twice the limit, which hold an `(other)` for each value of the first label, both.
    */
-  index(...values: readonly string[]): number {
-    const key = values.length === 1 ? values[0]! : values.join("\u0000");
-    const known = this.#byKey.get(key);
+  index(first = "", second = ""): number {
+    const known = this.#byKey.get(keyOf(first, second));
     if (known !== undefined) return known;
-    if (this.#labels.length >= this.#limit && values.some((value) => value !== OTHER)) {
-      this.droppedLabelSets++;
-      const rest = [...values.slice(0, -1), OTHER];
-      // Twice the limit holds one `(other)` for each value of the first labels; beyond it there is a single one.
-      if (this.#labels.length < this.#limit * 2 && values.length > 1 && values.at(-1) !== OTHER) {
-        return this.index(...rest);
-      }
-      return this.#add(values.map(() => OTHER));
-    }
-    return this.#add(values);
+    if (!this.isFull || this.#labelNames.length === 0) return this.#add(first, second);
+    this.droppedLabelSets++;
+    return this.other(first);
+  }
+
+  /** Number of the series for what is beyond the limit. `first`: the first of two labels. */
+  other(first: string): number {
+    const hasTwo = this.#labelNames.length > 1;
+    if (!hasTwo) return this.#byKey.get(keyOf(OTHER, "")) ?? this.#add(OTHER, "");
+    const known = this.#byKey.get(keyOf(first, OTHER));
+    if (known !== undefined) return known;
+    if (this.#labels.length < this.#limit * 2) return this.#add(first, OTHER);
+    return this.#byKey.get(keyOf(OTHER, OTHER)) ?? this.#add(OTHER, OTHER);
   }
 
   sample(index: number): ValueSample {
@@ -80,14 +88,17 @@ export class SeriesSet {
     this.#byKey.clear();
   }
 
-  #add(values: readonly string[]): number {
-    const key = values.join("\u0000");
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
+  #add(first: string, second: string): number {
     const index = this.#labels.length;
-    this.#byKey.set(key, index);
-    this.#labels.push(Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i] ?? ""])));
+    this.#byKey.set(keyOf(first, second), index);
+    const [firstName, secondName] = this.#labelNames;
+    this.#labels.push({
+      ...(firstName === undefined ? {} : { [firstName]: first }),
+      ...(secondName === undefined ? {} : { [secondName]: second }),
+    });
     if (index === this.#samples.length) this.#samples.push(new ValueSample(this.#valueLimit));
     return index;
   }
 }
+
+const keyOf = (first: string, second: string): string => (second === "" ? first : `${first}\u0000${second}`);
