@@ -93,6 +93,7 @@ const allowed = [
   ...Object.entries(table).flatMap(([name, may]) => rules(place(name), may)),
   ...Object.entries(files).flatMap(([name, may]) => rules(place(name), may)),
   ...rules("^src/.+/options[.]ts$", { folders: ["base", "schema"], npm: ["zod"] }),
+  ...rules("^src/triggers/expression[.]ts$", { npm: ["@marcbachmann/cel-js"] }),
   { from: { path: "^src/config/" }, to: { path: "^src/[^/]+/options[.]ts$" } },
   { from: { path: "^src/config/" }, to: { path: "^src/scraper/target[.]ts$" } }, // what a target is called
   { from: { path: "^src/[^/]+/events[.]ts$" }, to: { path: "^src/base/" } },

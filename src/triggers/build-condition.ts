@@ -5,48 +5,10 @@ import { milliseconds, type Milliseconds } from "../base/units.ts";
 import { nearest } from "../base/nearest.ts";
 import { findSignal, METRIC_PREFIX, signalNames, type SignalDefinition } from "../signals/catalog.ts";
 import { parseAggregate } from "./aggregate.ts";
-import {
-  buildTest,
-  needsOneValue,
-  type RawAnomaly,
-  type RawChange,
-  type RawHighWater,
-} from "./build-test.ts";
+import { buildTest, needsOneValue } from "./build-test.ts";
+import type { Path, RawCondition, RawLabels, RawQuery, Report } from "./raw-condition.ts";
 import { compileExpression, RESERVED_NAMES } from "./expression.ts";
 import type { Aggregate, Condition, LabelPattern, SignalQuery } from "./rule.ts";
-
-export type RawThreshold = string | number;
-export type RawLabels = Readonly<Record<string, string | readonly string[]>>;
-
-export interface RawQuery {
-  readonly signal?: string | undefined;
-  readonly labels?: RawLabels | undefined;
-  readonly aggregate?: string | undefined;
-  readonly window?: Milliseconds | undefined;
-  readonly min_samples?: number | undefined;
-  readonly across?: "max" | "min" | "sum" | "mean" | undefined;
-}
-
-export interface RawCondition extends RawQuery {
-  readonly above?: RawThreshold | undefined;
-  readonly below?: RawThreshold | undefined;
-  readonly clear_above?: RawThreshold | undefined;
-  readonly clear_below?: RawThreshold | undefined;
-  readonly min_count?: number | undefined;
-  readonly breach_ratio?: RawThreshold | undefined;
-  readonly change?: RawChange | undefined;
-  readonly high_water?: RawHighWater | undefined;
-  readonly absent_for?: Milliseconds | undefined;
-  readonly anomaly?: RawAnomaly | undefined;
-  readonly expr?: string | undefined;
-  readonly let?: Readonly<Record<string, RawQuery>> | undefined;
-  readonly all?: readonly RawCondition[] | undefined;
-  readonly any?: readonly RawCondition[] | undefined;
-  readonly not?: RawCondition | undefined;
-}
-
-export type Path = readonly (string | number)[];
-export type Report = (path: Path, message: string) => void;
 
 /** Undefined when something is wrong, which `report` was then told. */
 export function buildCondition(raw: RawCondition, path: Path, report: Report): Condition | undefined {

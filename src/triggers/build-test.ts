@@ -1,8 +1,16 @@
 /** What YAML says a value is held against → a `Test`. */
 
-import { milliseconds, type Milliseconds } from "../base/units.ts";
+import { milliseconds } from "../base/units.ts";
 import type { SignalUnit } from "../signals/catalog.ts";
-import type { Path, RawCondition, RawThreshold, Report } from "./build-condition.ts";
+import type {
+  Path,
+  RawAnomaly,
+  RawChange,
+  RawCondition,
+  RawHighWater,
+  RawThreshold,
+  Report,
+} from "./raw-condition.ts";
 import type {
   AnomalyTest,
   ChangeTest,
@@ -13,29 +21,6 @@ import type {
   ThresholdTest,
 } from "./rule.ts";
 import { parseRatio, parseThreshold, queryUnit, type ValueUnit } from "./threshold.ts";
-
-export interface RawChange {
-  readonly over?: Milliseconds | undefined;
-  readonly min?: RawThreshold | undefined;
-  readonly by?: RawThreshold | undefined;
-  readonly abs?: RawThreshold | undefined;
-}
-
-export interface RawHighWater {
-  readonly decay?: Milliseconds | undefined;
-  readonly min?: RawThreshold | undefined;
-  readonly by?: RawThreshold | undefined;
-}
-
-export interface RawAnomaly {
-  readonly method?: "mad" | "ewma" | "both" | undefined;
-  readonly direction?: Direction | "both" | undefined;
-  readonly sensitivity?: number | undefined;
-  readonly warm_up?: Milliseconds | undefined;
-  readonly min_effect?: RawThreshold | undefined;
-  readonly consecutive?: number | undefined;
-  readonly seasonal?: boolean | undefined;
-}
 
 const LEVELS = ["above", "below", "clear_above", "clear_below", "min_count", "breach_ratio"] as const;
 const WHOLE_TESTS = ["change", "high_water", "absent_for", "anomaly"] as const;
@@ -146,7 +131,7 @@ function buildAnomaly(
     kind: "anomaly",
     method: raw.method ?? "both",
     direction: raw.direction ?? "above",
-    sensitivity: raw.sensitivity ?? 4,
+    sensitivity: raw.sensitivity ?? 5,
     warmUp: raw.warm_up ?? milliseconds(600_000),
     minEffect: inUnit.level(raw.min_effect, LEAST_EFFECT[queryUnit(query).unit], [...path, "min_effect"]),
     consecutive: raw.consecutive ?? 3,

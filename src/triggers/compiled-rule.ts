@@ -10,6 +10,8 @@ import { formatValue, queryUnit, type ValueUnit } from "./threshold.ts";
 /** A rule with what the engine asks of it at every step. */
 export interface CompiledRule {
   readonly rule: Rule;
+  /** The same for rules that say the same. */
+  readonly fingerprint: string;
   readonly leaves: readonly Leaf[];
   readonly leafSources: readonly ReadonlySet<SignalSource>[];
   readonly sources: ReadonlySet<SignalSource>;
@@ -31,6 +33,7 @@ export function compileRule(rule: Rule): CompiledRule {
   const fallsTrue = canFallTrue(rule.when);
   return {
     rule,
+    fingerprint: JSON.stringify(rule),
     leaves,
     leafSources,
     sources,
@@ -70,6 +73,41 @@ function canFallTrue(condition: Condition): boolean {
   }
 }
 
+/** What a leaf asks, as one line: `p99 of sched_latency_seconds over 10s above 10ms`. */
+export function describeLeaf(leaf: Leaf): string {
+  if (leaf.kind === "expression") return leaf.text;
+  const { query, test } = leaf;
+  const pairs = query.labels.map(
+    ({ label, negated, patterns }) => `${label}${negated ? "!=" : "="}${JSON.stringify(patterns.join("|"))}`,
+  );
+  const series = `${query.signal.name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`}`;
+  const subject =
+    query.window === 0 || query.aggregate.kind === "last"
+      ? subjectOf(query, series)
+      : `${aggregateOf(query)}${series} over ${formatDuration(query.window)}`;
+  const level = (value: number): string => formatValue(value, queryUnit(query));
+  switch (test.kind) {
+    case "threshold":
+      return `${subject} ${test.direction} ${level(test.level)}`;
+    case "change":
+      return `${subject} ${formatValue(test.ratio, RATIO)} above its average of ${formatDuration(test.over)}`;
+    case "high_water":
+      return `${subject} above its high-water mark, which sinks within ${formatDuration(test.decay)}`;
+    case "absent":
+      return `${series} absent for ${formatDuration(test.duration)}`;
+    case "anomaly":
+      return `${subject} not normal (${test.method}, sensitivity ${test.sensitivity})`;
+    default:
+      return assertNever(test);
+  }
+}
+
+const RATIO: ValueUnit = { unit: "ratio", perSecond: false };
+
+function aggregateOf({ aggregate }: SignalQuery): string {
+  return aggregate.kind === "each" ? "" : `${formatAggregate(aggregate)} of `;
+}
+
 /** In what unit the reading's value and level are; undefined for an expression, which has neither. */
 export function readingUnit(leaf: Leaf): ValueUnit | undefined {
   if (leaf.kind === "expression") return undefined;
@@ -90,7 +128,7 @@ export function describeReading(leaf: Leaf, labels: Labels, reading: Reading): s
       if (query.signal.kind === "event" && query.aggregate.kind === "each" && test.level === 0)
         return `${series} happened`;
       if (test.breachRatio !== undefined) {
-        const share = formatValue(test.breachRatio, { unit: "ratio", perSecond: false });
+        const share = formatValue(test.breachRatio, RATIO);
         return `more than ${share} of ${reading.samples} values of ${series} over ${formatDuration(query.window)} were ${test.direction} ${level}, the worst ${value}`;
       }
       return `${subject}, ${test.direction} ${level}`;

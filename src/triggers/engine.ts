@@ -8,11 +8,12 @@ import type { Labels, ObservationBatch, SignalSource } from "../signals/signal.t
 import { BaselineStore, type BaselineExport } from "./baseline-store.ts";
 import { compileRule, describeReading, readingUnit, type CompiledRule } from "./compiled-rule.ts";
 import type { Decision, Fired, Firing, Origin } from "./decision.ts";
+import { explainRules, type ExplainFilter, type RuleReport } from "./explain.ts";
 import { cooldownEnd, type Instance } from "./instance.ts";
 import { type AgentHealth, GlobalBudget, refuse, remaining, type Refusal } from "./limits.ts";
 import type { RuleOnTarget } from "./rule-on-target.ts";
 import type { CaptureRequest, TriggerOptions } from "./rule.ts";
-import { TargetState } from "./target-state.ts";
+import { TargetState, warmUpEnd } from "./target-state.ts";
 
 /** What a manual capture takes when nothing else is asked for. */
 export const MANUAL_CAPTURE: CaptureRequest = {
@@ -44,6 +45,10 @@ export interface TriggerEngine {
   manual(target: string, reason: string, now: EpochMilliseconds, request?: ManualRequest): Fired;
   /** An automatic capture turned out to be so big. */
   recordBytes(bytes: number, now: EpochMilliseconds): void;
+  /** Other rules from now on. A rule that says the same as before keeps its windows, cooldowns and counts. */
+  reload(options: TriggerOptions, now: EpochMilliseconds): void;
+  /** Why (not)? For each rule what it saw last on each target, and what keeps it from firing. */
+  explain(now: EpochMilliseconds, filter?: ExplainFilter): readonly RuleReport[];
   /** For self-protection. */
   setHealth(health: AgentHealth): void;
   /** What the anomaly conditions learned, to be kept over a restart. */
@@ -75,7 +80,7 @@ export function createTriggerEngine(
 }
 
 class Engine implements TriggerEngine {
-  readonly #rules: readonly CompiledRule[];
+  #rules: readonly CompiledRule[];
   readonly #budget: GlobalBudget;
   readonly #random: () => number;
   readonly #targets = new Map<string, TargetState>();
@@ -94,6 +99,19 @@ class Engine implements TriggerEngine {
 
   addTarget(name: string, labels: Labels, now: EpochMilliseconds): void {
     if (!this.#targets.has(name)) this.#add(name, labels, now);
+  }
+
+  reload(options: TriggerOptions, now: EpochMilliseconds): void {
+    this.#rules = options.rules.map(compileRule);
+    this.#budget.limits = options.limits;
+    for (const [name, state] of this.#targets) {
+      this.#evictedBefore += evictedOf(state);
+      this.#targets.set(name, new TargetState(name, state.labels, this.#rules, this.#baselines, now, state));
+    }
+  }
+
+  explain(now: EpochMilliseconds, filter: ExplainFilter = {}): readonly RuleReport[] {
+    return explainRules(this.#rules, [...this.#targets.values()], now, filter);
   }
 
   removeTarget(name: string): void {
@@ -215,8 +233,8 @@ class Engine implements TriggerEngine {
     now: EpochMilliseconds,
   ): Refusal | undefined {
     const { limits, dryRun } = instance.rule;
-    const warmUntil = state.warmSince + limits.warmUp;
-    if (now < warmUntil && !isExemptFromWarmUp(instance)) {
+    const warmUntil = warmUpEnd(state, instance);
+    if (now < warmUntil) {
       return refuse("warm_up", `warming up for another ${remaining(warmUntil, now)}`, warmUntil);
     }
     const coolUntil = cooldownEnd(instance, now);
@@ -238,12 +256,6 @@ interface Moment {
   readonly covered: number;
   readonly source: SignalSource;
   readonly now: EpochMilliseconds;
-}
-
-/** A crash or an alert is no start-up noise. */
-function isExemptFromWarmUp(instance: Instance): boolean {
-  const sources = instance.compiled.leafSources[instance.leadingLeaf];
-  return sources !== undefined && (sources.has("target") || sources.has("external"));
 }
 
 function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds): Firing {

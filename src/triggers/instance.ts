@@ -80,6 +80,11 @@ export class Instance implements Wake {
     return this.phase.kind === "firing" && this.truth === "true" && this.#hasNewEvidence();
   }
 
+  /** Of each leaf, as last judged. */
+  get truths(): readonly Truth[] {
+    return this.#truths;
+  }
+
   /** The leaf that a firing is explained by: the first that makes the condition true, else the first of all. */
   get leadingLeaf(): number {
     return (this.truth === "true" ? supporters(this.rule.when, this.#truths)[0] : undefined) ?? 0;

@@ -68,6 +68,12 @@ export class FiringHistory {
     this.#day.add(now, 1);
   }
 
+  /** The clock was set back: what lies ahead of it counts from now on. */
+  followClock(now: EpochMilliseconds): void {
+    this.#hour.sum(now);
+    this.#day.sum(now);
+  }
+
   check(limits: RuleLimits, now: EpochMilliseconds): Refusal | undefined {
     const inHour = this.#hour.sum(now);
     if (inHour >= limits.maxPerHour) {
@@ -94,7 +100,7 @@ export interface AgentHealth {
 
 /** What all rules together may cost. */
 export class GlobalBudget {
-  readonly #limits: GlobalLimits;
+  #limits: GlobalLimits;
   readonly #captures = new RollingSum(HOUR_MS);
   readonly #bytes = new RollingSum(HOUR_MS);
   #health: AgentHealth = {};
@@ -109,6 +115,11 @@ export class GlobalBudget {
 
   recordBytes(now: EpochMilliseconds, bytes: number): void {
     this.#bytes.add(now, bytes);
+  }
+
+  /** What was captured so far goes on counting. */
+  set limits(limits: GlobalLimits) {
+    this.#limits = limits;
   }
 
   set health(health: AgentHealth) {

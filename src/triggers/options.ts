@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { bytes, GiB, milliseconds } from "../base/units.ts";
 import { duration, labels, size } from "../schema/schema.ts";
-import { buildCondition, buildPatterns, type RawCondition } from "./build-condition.ts";
+import { buildCondition, buildPatterns } from "./build-condition.ts";
+import type { RawCondition } from "./raw-condition.ts";
 import type { CaptureRequest, GlobalLimits, ProfileRequest, Rule, RuleLimits } from "./rule.ts";
 import { parseRatio } from "./threshold.ts";
 
@@ -101,12 +102,14 @@ const condition: z.ZodType<RawCondition> = z.strictObject({
         .number()
         .positive()
         .optional()
-        .describe("So many robust standard deviations. Default 4; more is calmer."),
+        .describe(
+          "So many robust standard deviations, of up to five intervals together. Default 5; more is calmer.",
+        ),
       warm_up: duration().optional().describe("How long to learn before it may be true. Default 10m."),
       min_effect: threshold
         .optional()
         .describe("A smaller difference never counts. Default 1ms, 8MiB, 2%, or 10."),
-      consecutive: z.int().positive().optional().describe("So many intervals in a row. Default 3."),
+      consecutive: z.int().positive().optional().describe("So many intervals in a row at least. Default 3."),
       seasonal: z
         .boolean()
         .optional()

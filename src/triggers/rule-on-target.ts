@@ -11,6 +11,9 @@ import { labelsKey, labelsMatch, projectLabels } from "./match.ts";
 /** Of the target, what its detectors are told. */
 export type TargetContext = Pick<DetectorContext, "target" | "targetLabels" | "baselines">;
 
+/** A label set that was not seen for so long may give way to another. */
+export const UNSEEN_MS = 60_000;
+
 /** How many label sets of a target gave way at a bound. */
 export interface EvictionCount {
   count: number;
@@ -56,16 +59,17 @@ export class RuleOnTarget {
         (query) => query.signal.name === signal.name && labelsMatch(query.labels, labels),
       );
       if (!isAsked) return [];
-      const detector = this.#shared[i] ?? this.#instanceFor(projectLabels(labels, by), now).detectors[i];
+      const detector = this.#shared[i] ?? this.#instanceFor(projectLabels(labels, by), now)?.detectors[i];
       return detector?.sinksFor(signal, labels) ?? [];
     });
   }
 
-  #instanceFor(labels: Labels, now: EpochMilliseconds): Instance {
+  #instanceFor(labels: Labels, now: EpochMilliseconds): Instance | undefined {
     const key = labelsKey(labels);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    if (this.instances.length >= this.compiled.rule.limits.maxLabelSets) this.#evictOne();
+    if (this.instances.length >= this.compiled.rule.limits.maxLabelSets && !this.#evictOne(now))
+      return undefined;
     return this.#create(key, labels, now);
   }
 
@@ -80,18 +84,22 @@ export class RuleOnTarget {
     return instance;
   }
 
-  /** The one whose series was not seen for the longest; one that is firing only when all are. */
-  #evictOne(): void {
-    let victim = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const [i, instance] of this.instances.entries()) {
-      const rank = instance.lastAt + (instance.phase.kind === "firing" ? Number.MAX_SAFE_INTEGER / 2 : 0);
-      if (rank >= oldest) continue;
-      oldest = rank;
+  /**
+   * The label set that was not seen for the longest gives way; when all of them are still seen, the new one has to
+   * wait: were they to take turns, none would ever have a full window. Counted either way.
+   */
+  #evictOne(now: EpochMilliseconds): boolean {
+    this.#evictions.count++;
+    let victim = -1;
+    let oldest: number = now - UNSEEN_MS;
+    for (const [i, { lastAt }] of this.instances.entries()) {
+      if (lastAt >= oldest) continue;
+      oldest = lastAt;
       victim = i;
     }
+    if (victim < 0) return false;
     const [gone] = this.instances.splice(victim, 1);
     if (gone !== undefined) this.#byKey.delete(labelsKey(gone.labels));
-    this.#evictions.count++;
+    return true;
   }
 }

@@ -84,12 +84,12 @@ export interface AnomalyTest {
   readonly kind: "anomaly";
   readonly method: "mad" | "ewma" | "both";
   readonly direction: Direction | "both";
-  /** How many robust standard deviations away. */
+  /** How many robust standard deviations away, several intervals together. */
   readonly sensitivity: number;
   readonly warmUp: Milliseconds;
   /** A deviation smaller than this, in the signal's unit, is never one. */
   readonly minEffect: number;
-  /** This many intervals in a row. */
+  /** This many intervals in a row at least. */
   readonly consecutive: number;
   readonly seasonal: boolean;
 }

@@ -24,6 +24,9 @@ interface Entry {
   parts: Interval[] | undefined;
 }
 
+/** An interval so much before the last one means that the clock was set back; the rest would stay in the window for ever. */
+const CLOCK_JUMP_MS = 60_000;
+
 /** Which values count as beyond the level; undefined when nobody asks. */
 export interface Breach {
   readonly direction: "above" | "below";
@@ -188,6 +191,8 @@ export class SampleWindow {
     if (entry === undefined) return;
     this.#open = undefined;
     if (this.#isGauge) this.#closeGauge(entry);
+    const newest = this.#entries[this.#entries.length - 1];
+    if (newest !== undefined && newest.at > entry.at + CLOCK_JUMP_MS) this.#forgetAll();
     if (this.#keepsNewestOnly) {
       const [previous] = this.#entries;
       if (previous !== undefined) this.#forget(previous);
@@ -200,6 +205,11 @@ export class SampleWindow {
     this.sum += this.#isGauge ? this.#combined(entry) : entry.sum;
     this.breaching += entry.breaching;
     this.fresh += entry.fresh;
+  }
+
+  #forgetAll(): void {
+    for (const entry of this.#entries.splice(0).slice(this.#head)) this.#forget(entry);
+    this.#head = 0;
   }
 
   /** A gauge is judged by the one value its series make together. */

@@ -67,17 +67,17 @@ describe("anomaly", () => {
   });
 
   test("while it learns it says nothing, and a level that stays becomes normal", () => {
-    const test: AnomalyTest = {
+    const options: AnomalyTest = {
       kind: "anomaly",
       method: "both",
       direction: "both",
-      sensitivity: 4,
+      sensitivity: 5,
       warmUp: 600_000 as AnomalyTest["warmUp"],
       minEffect: 1,
       consecutive: 3,
       seasonal: true,
     };
-    const anomaly = new Anomaly(test, new Baseline(1));
+    const anomaly = new Anomaly(options, new Baseline(1));
     const next = noise(3);
     const truths: Truth[] = [];
     for (let second = 1; second <= 7200; second++) {
