@@ -76,23 +76,21 @@ class Checker {
   }
 
   run(order: Uint32Array): void {
-    const { type, proc, g } = this.events;
-    for (const row of order) {
+    const { type, proc, g, count } = this.events;
+    const { syscall } = this;
+    for (let i = 0; i < count; i++) {
+      const row = order[i]!;
       this.row = row;
       const kind = type[row]!;
       const goroutine = g[row]!;
-      this.noteSyscall(kind, goroutine);
+      const call = syscall[goroutine]!;
+      if (call !== 0) {
+        syscall[goroutine] = 0;
+        if (kind === V1.GoSysBlock) type[call - 1] = SYSCALL_BLOCKED;
+      }
+      if (kind === V1.GoSysCall) syscall[goroutine] = row + 1;
       this.check(kind, proc[row]!, goroutine);
     }
-  }
-
-  private noteSyscall(kind: number, g: number): void {
-    const call = this.syscall[g]!;
-    if (call !== 0) {
-      this.syscall[g] = 0;
-      if (kind === V1.GoSysBlock) this.events.type[call - 1] = SYSCALL_BLOCKED;
-    }
-    if (kind === V1.GoSysCall) this.syscall[g] = this.row + 1;
   }
 
   private check(kind: number, p: number, g: number): void {
@@ -235,7 +233,7 @@ class Checker {
 
   private create(kind: number, p: number, g: number): void {
     this.requireRunning(kind, p, g, true);
-    const created = this.events.goroutines.numberOf(this.argument(1));
+    const created = this.events.subject[this.row]!;
     if (this.known[created] !== 0) throw this.broken(`g ${this.goid(created)} already exists`);
     this.known[created] = 1;
     this.state[created] = RUNNABLE;
@@ -254,7 +252,7 @@ class Checker {
     if (this.state[g] !== RUNNING) throw this.broken(`g ${this.goid(g)} is not running while unpark`);
     if (!(p === this.timerProc || this.runs[p] === g))
       throw this.broken(`p ${this.pid(p)} is not running g ${this.goid(g)} while unpark`);
-    const woken = this.events.goroutines.numberOf(this.argument(1));
+    const woken = this.events.subject[this.row]!;
     if (this.state[woken] !== WAITING)
       throw this.broken(`g ${this.goid(woken)} is not waiting before unpark`);
     if (this.onNetwork[woken] === 1) this.events.proc[this.row] = this.networkProc;

@@ -12,10 +12,10 @@ import { TraceFormatError } from "../error.ts";
 import { emptyGeneration } from "../generation.ts";
 import type { Generation } from "../generation.ts";
 import { Ev, GoState, ProcState, ProcStatus } from "../spec.ts";
-import { SYSCALL_BLOCKED } from "./check.ts";
-import { V1Cursor } from "./cursor.ts";
+import { TYPE_BITS, V1Cursor } from "./cursor.ts";
 import type { MergedEvents } from "./merge.ts";
 import { blockReasons, stopReasons, stwKind } from "./reasons.ts";
+import { handlingOf, KINDS, OF_SUBJECT, rowFrom, rowTo, rowType, SLOW } from "./row-transitions.ts";
 import type { V1Scan } from "./scan.ts";
 import { hasStack, V1, v1Names, wireArgs } from "./spec.ts";
 import { messageOf } from "./tables.ts";
@@ -23,11 +23,7 @@ import { messageOf } from "./tables.ts";
 /** Most rows one v1 event becomes, but for the statuses of runnable goroutines. */
 const MAX_ROWS_PER_EVENT = 2;
 const MIN_BATCH_ROWS = 16;
-const TYPE_BITS = 0x3f;
-/** Event types and what the check adds to them. */
-const KINDS = 64;
 const UNKNOWN_THREAD = -2;
-const NO_REASON = 0xffff_ffff;
 /** Go's NoTask. */
 const NO_TASK = -1;
 
@@ -72,7 +68,7 @@ export class V1Converter {
   private stwKind = 0;
   private readonly tasks = new Map<number, Task>();
   /** String index of the reason of a block or stop, by v1 type. */
-  private readonly reason = new Uint32Array(KINDS).fill(NO_REASON);
+  private readonly reason = new Uint32Array(KINDS);
 
   // The context of the row being made.
   private time = 0;
@@ -134,7 +130,7 @@ export class V1Converter {
       while (rows.length <= room) {
         if (this.nextRunnable < this.runnable.length)
           this.runnableStatus(this.runnable[this.nextRunnable++]!);
-        else if (this.position < this.order.length) this.convert(this.order[this.position++]!);
+        else if (this.position < this.order.length) this.convertFrom(this.position, room);
         else break;
       }
     } catch (error) {
@@ -142,6 +138,67 @@ export class V1Converter {
       throw error;
     }
     return undefined;
+  }
+
+  /**
+   * The hot loop: nine of ten events are goroutines that start, block, stop or are unblocked. They are written here,
+   * column by column; the others are left to `convert`, and so is whatever comes while the trace starts.
+   */
+  private convertFrom(position: number, room: number): void {
+    const { order, rows, cursor, thread, reason } = this;
+    const { bytes } = cursor;
+    // Columns in locals: read through their owners they would be fetched again for every value.
+    const { type, time, proc, g, subject, offset } = this.events;
+    const goids = this.events.goroutines.ids;
+    const pids = this.events.pids.ids;
+    const { time: outTime, type: outType, g: outG, p: outP, m: outM, stack: outStack } = rows;
+    const { subject: outSubject, from: outFrom, to: outTo, arg0: outArg0, arg1: outArg1 } = rows;
+    const stackTable = this.generation.stacks.table;
+    const end = order.length;
+    let at = position;
+    let { length } = rows;
+    let { lastTime } = this;
+    while (at < end && length <= room) {
+      const row = order[at++]!;
+      const kind = type[row]!;
+      const handling = handlingOf[kind]!;
+      if (handling === SLOW || this.starting) {
+        this.position = at;
+        rows.length = length;
+        this.lastTime = lastTime;
+        this.convert(row);
+        if (this.nextRunnable < this.runnable.length) return;
+        length = rows.length;
+        lastTime = this.lastTime;
+        continue;
+      }
+      const p = proc[row]!;
+      const goid = goids[g[row]!]!;
+      const pid = pids[p]!;
+      const m = thread[p]!;
+      const happened = time[row]!;
+      lastTime = happened > lastTime ? happened : lastTime + 1;
+      outTime[length] = lastTime;
+      outG[length] = goid === 0 ? -1 : goid;
+      outP[length] = pid;
+      outM[length] = pid === -1 || m === UNKNOWN_THREAD ? -1 : m;
+      outType[length] = rowType[kind]!;
+      outFrom[length] = rowFrom[kind]!;
+      outTo[length] = rowTo[kind]!;
+      outSubject[length] = handling === OF_SUBJECT ? goids[subject[row]!]! : goid;
+      outArg0[length] = reason[kind]!;
+      outArg1[length] = 0;
+      const from = offset[row]!;
+      const wireType = bytes[from]! & TYPE_BITS;
+      if (hasStack[wireType] === 1) {
+        const id = cursor.valueAt(from, wireArgs[wireType]! - 1);
+        outStack[length] = id > 0 && id < stackTable.length ? stackTable[id]! : this.stackIndex(id);
+      } else outStack[length] = 0;
+      length++;
+    }
+    this.position = at;
+    rows.length = length;
+    this.lastTime = lastTime;
   }
 
   /** One event to its rows. */
@@ -162,15 +219,11 @@ export class V1Converter {
     this.m = thread === UNKNOWN_THREAD || this.p === -1 ? -1 : thread;
     this.stack = hasStack[wireType] === 1 ? this.stackIndex(cursor.args[wireArgs[wireType]! - 1]!) : 0;
 
-    if (this.reason[kind] !== NO_REASON) this.leave(kind);
-    else this.convertScheduling(kind, p);
-  }
-
-  /** A goroutine blocks or stops. */
-  private leave(kind: number): void {
-    const stops = kind === V1.GoSched || kind === V1.GoPreempt;
-    const to = stops ? GoState.Runnable : GoState.Waiting;
-    this.emit(stops ? Ev.GoStop : Ev.GoBlock, this.g, GoState.Running, to, this.reason[kind]);
+    if (handlingOf[kind] === SLOW || kind === V1.GoStart) this.convertScheduling(kind, p);
+    else {
+      const subject = handlingOf[kind] === OF_SUBJECT ? cursor.args[1] : this.g;
+      this.emit(rowType[kind]!, subject!, rowFrom[kind], rowTo[kind], this.reason[kind]);
+    }
   }
 
   private convertScheduling(kind: number, p: number): void {
@@ -185,15 +238,9 @@ export class V1Converter {
         this.emit(Ev.GoStart, args[1]!, GoState.Runnable, GoState.Running);
         this.emit(Ev.GoLabel, this.g, 0, 0, this.stringIndex(args[3]!));
         break;
-      case V1.GoUnblock:
-        this.emit(Ev.GoUnblock, args[1]!, GoState.Waiting, GoState.Runnable);
-        break;
       case V1.GoCreate:
         if (this.starting) this.created.add(args[1]!);
         else this.emit(Ev.GoCreate, args[1]!, GoState.NotExist, GoState.Runnable, this.stackIndex(args[2]!));
-        break;
-      case V1.GoEnd:
-        this.emit(Ev.GoDestroy, this.g, GoState.Running, GoState.NotExist);
         break;
       case V1.GoSysCall:
         this.contextWithoutDefaults(p);
@@ -201,12 +248,6 @@ export class V1Converter {
         this.time++;
         this.stack = 0;
         this.emit(Ev.GoSyscallEnd, this.g, GoState.Syscall, GoState.Running);
-        break;
-      case SYSCALL_BLOCKED:
-        this.emit(Ev.GoSyscallBegin, this.g, GoState.Running, GoState.Syscall);
-        break;
-      case V1.GoSysExit:
-        this.emit(Ev.GoSyscallEndBlocked, this.g, GoState.Syscall, GoState.Runnable);
         break;
       case V1.GoSysBlock:
         // Said already: the syscall before it began as one that blocks.

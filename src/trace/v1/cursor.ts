@@ -10,8 +10,12 @@ import { TraceFormatError } from "../error.ts";
 import { ByteCursor, MAX_VARINT_BYTES } from "../varint.ts";
 import { v1Names, wireArgs } from "./spec.ts";
 
-/** The argument count on the wire that means: a byte length follows, and arguments up to it. */
-const LENGTH_PREFIXED = 3;
+/** First bytes from here on (an argument count of 3) mean: a byte length follows, and arguments up to it. */
+export const LENGTH_PREFIX = 0xc0;
+/** The other bits of a first byte. */
+export const TYPE_BITS = 0x3f;
+/** A varint of at most as many bytes is exact in a double: 7 bits each. */
+const EXACT_BYTES = 7;
 /** Longest length-prefixed event Go's reader takes, in bytes. */
 const MAX_EVENT_BYTES = 2048;
 /** Longest string Go's reader takes, in bytes. */
@@ -72,21 +76,14 @@ export class V1Cursor extends ByteCursor {
    * Not for batches and strings, which have a form of their own.
    */
   event(): number {
-    const start = this.pos;
-    const inline = this.byte() >> 6;
-    if (inline !== LENGTH_PREFIXED) {
-      for (let i = 0; i <= inline; i++) this.args[i] = this.value();
-      return inline + 1;
+    const start = this.pos++;
+    const first = this.bytes[start]!;
+    if (first < LENGTH_PREFIX) {
+      const inline = (first >> 6) + 1;
+      for (let i = 0; i < inline; i++) this.args[i] = this.value();
+      return inline;
     }
-    const size = this.value();
-    if (size < 0 || size > MAX_EVENT_BYTES) {
-      throw new TraceFormatError("corrupt", `length-prefixed event is too big: ${size} bytes`, {
-        offset: start,
-        expected: `at most ${MAX_EVENT_BYTES} bytes`,
-      });
-    }
-    const end = this.pos + size;
-    if (end > this.end) throw this.truncated("an event", start);
+    const end = this.eventEnd(start);
     let count = 0;
     while (this.pos < end) this.args[count++] = this.value();
     if (this.pos !== end) {
@@ -95,17 +92,67 @@ export class V1Cursor extends ByteCursor {
     return count;
   }
 
-  /** Reads a timed event, whose number of arguments the table fixes. */
-  timedEvent(type: number): void {
-    const start = this.pos;
-    const count = this.event();
-    const want = wireArgs[type]!;
-    if (count !== want) {
-      throw new TraceFormatError("corrupt", `${v1Names[type]} has wrong number of arguments: ${count}`, {
+  /** Reads the length of a length-prefixed event: where it ends. */
+  private eventEnd(start: number): number {
+    const size = this.value();
+    if (size < 0 || size > MAX_EVENT_BYTES) {
+      throw new TraceFormatError("corrupt", `length-prefixed event is too big: ${size} bytes`, {
         offset: start,
-        expected: String(want),
+        expected: `at most ${MAX_EVENT_BYTES} bytes`,
       });
     }
+    if (this.pos + size > this.end) throw this.truncated("an event", start);
+    return this.pos + size;
+  }
+
+  /** The value number `index` (the time is 0) of the event at `offset`, which the first pass has checked. */
+  valueAt(offset: number, index: number): number {
+    this.pos = offset + 1;
+    this.skipValues(this.bytes[offset]! < LENGTH_PREFIX ? index : index + 1);
+    return this.value();
+  }
+
+  /** Checks the form of a timed event, whose number of arguments the table fixes, and moves over it. */
+  checkTimed(type: number): void {
+    const start = this.pos++;
+    const first = this.bytes[start]!;
+    const want = wireArgs[type]!;
+    if (first < LENGTH_PREFIX) {
+      if ((first >> 6) + 1 !== want) throw wrongCount(type, start);
+      this.checkValues(want);
+      return;
+    }
+    const end = this.eventEnd(start);
+    this.checkValues(want);
+    if (this.pos !== end) throw wrongCount(type, start);
+  }
+
+  /** Moves over some varints that must be well formed. */
+  private checkValues(count: number): void {
+    const { bytes, end } = this;
+    let { pos } = this;
+    for (let left = count; left > 0; left--) {
+      const start = pos;
+      while (bytes[pos]! >= 0x80) pos++;
+      pos++;
+      if (pos - start > EXACT_BYTES || pos > end) {
+        // Too long to be sure of, or cut: reading it tells.
+        this.pos = start;
+        this.value();
+        pos = this.pos;
+      }
+    }
+    this.pos = pos;
+  }
+
+  /** Moves over some varints, for what the first pass has checked. */
+  skipValues(count: number): void {
+    const { bytes } = this;
+    let { pos } = this;
+    for (let left = count; left > 0; left--) {
+      while (bytes[pos++]! >= 0x80);
+    }
+    this.pos = pos;
   }
 
   /** A byte length and as many bytes: returns the range, which may be empty. */
@@ -128,4 +175,11 @@ export class V1Cursor extends ByteCursor {
   truncated(what: string, offset: number): TraceFormatError {
     return new TraceFormatError("truncated", `the trace ends inside ${what}`, { offset });
   }
+}
+
+function wrongCount(type: number, offset: number): TraceFormatError {
+  return new TraceFormatError("corrupt", `${v1Names[type]} has wrong number of arguments`, {
+    offset,
+    expected: String(wireArgs[type]),
+  });
 }

@@ -54,8 +54,9 @@ export class IdTable {
   }
 }
 
-/** Knuth's multiplicative hash over both words: ids come in runs, which it spreads. */
+/** Knuth's multiplicative hash: ids come in runs, which it spreads. */
 function hash(id: number): number {
-  const h = Math.imul((id >>> 0) ^ Math.imul((id / TWO_32) | 0, 0x85eb_ca6b), 0x9e37_79b1);
+  const low = id >= 0 && id < TWO_32 ? id : (id >>> 0) ^ Math.imul(Math.floor(id / TWO_32), 0x85eb_ca6b);
+  const h = Math.imul(low, 0x9e37_79b1);
   return h ^ (h >>> 15);
 }

@@ -10,10 +10,12 @@
  */
 
 import { TraceFormatError } from "../error.ts";
-import type { IdTable } from "./ids.ts";
+import { V1Cursor } from "./cursor.ts";
+import { IdTable } from "./ids.ts";
 import type { V1Scan } from "./scan.ts";
-import { ANY_SEQ, Sources, UNORDERED } from "./sources.ts";
-import { orderedType, seqStep, statusAfter, statusBefore } from "./transitions.ts";
+import { ANY_SEQ, openSources, reserveNumbers, UNORDERED } from "./sources.ts";
+import type { Source } from "./sources.ts";
+import { orderedType, stateStep, STATUSES, statusBefore } from "./transitions.ts";
 
 /** All events in order, a row each. */
 export interface MergedEvents {
@@ -23,9 +25,11 @@ export interface MergedEvents {
   /** Ticks; once `times.ts` is done nanoseconds since the first event. */
   readonly time: Float64Array;
   /** Index into `pids`. */
-  readonly proc: Uint32Array;
+  readonly proc: Uint16Array;
   /** Index into `goroutines`; 0 is goroutine 0, "none". */
   readonly g: Uint32Array;
+  /** Index into `goroutines`: whose state it changes, if any's. */
+  readonly subject: Int32Array;
   /** Byte offset of the event, where its arguments are read again. */
   readonly offset: Uint32Array;
   readonly pids: IdTable;
@@ -39,124 +43,113 @@ export function mergeEvents(scan: V1Scan): MergedEvents {
   return new Merger(scan).merge();
 }
 
+/** Numbers of procs are kept in 16 bits, with room for the fake ones. */
+const MAX_PROCS = 65_000;
+
 class Merger {
   private readonly count: number;
-  private readonly heads: Sources;
+  private readonly sources: readonly Source[];
+  private readonly goroutines = new IdTable();
+  private readonly pids = new IdTable();
 
-  // By goroutine number: its sequence number, status, and how many sources wait for it.
-  private seq = new Float64Array(64);
-  private status = new Uint8Array(64);
-  private waiters = new Uint32Array(64);
+  /** By goroutine number: its state, and how many sources wait for it. As long as can be: memory not touched is free. */
+  private readonly state: Float64Array;
+  private readonly waiters: Uint32Array;
 
-  /** Ready sources, a min-heap by the time of their heads. */
-  private readonly heap: Uint32Array;
-  private ready = 0;
-  /** Waiting sources: the first of a list by `waitKey`, and the next of each. */
-  private readonly waiting = new Map<number, number>();
-  private readonly nextWaiting: Int32Array;
+  /** Ready sources, a min-heap by time. */
+  private readonly heap: Source[] = [];
+  /** Waiting sources: the first of a list by `waitKey`. */
+  private readonly waiting = new Map<number, Source>();
   private parked = 0;
 
   constructor(scan: V1Scan) {
     this.count = scan.events + scan.samples.length;
-    this.heads = new Sources(scan);
-    this.heap = new Uint32Array(this.heads.count);
-    this.nextWaiting = new Int32Array(this.heads.count);
+    const { goroutines, pids } = this;
+    reserveNumbers(goroutines);
+    // An event names at most one goroutine that no other names; two numbers are reserved.
+    this.state = new Float64Array(this.count + 2);
+    this.waiters = new Uint32Array(this.count + 2);
+    this.sources = openSources(scan, { cursor: new V1Cursor(scan.bytes), goroutines, pids });
   }
 
   merge(): MergedEvents {
-    const { heads, count } = this;
+    const { count, heap, goroutines, pids } = this;
     const type = new Uint8Array(count);
     const time = new Float64Array(count);
-    const proc = new Uint32Array(count);
+    const proc = new Uint16Array(count);
     const g = new Uint32Array(count);
+    const subject = new Int32Array(count);
     const offset = new Uint32Array(count);
     let sorted = true;
     let last = -Infinity;
 
-    for (let source = 0; source < heads.count; source++) {
-      if (heads.load(source)) this.admit(source);
+    for (const source of this.sources) {
+      if (source.load()) this.admit(source);
     }
     let row = 0;
-    for (; this.ready > 0; row++) {
-      const source = this.heap[0]!;
-      const ticks = heads.ticks[source]!;
+    for (; heap.length > 0; row++) {
+      const source = heap[0]!;
+      const { ticks } = source;
       if (ticks < last) sorted = false;
       last = ticks;
-      type[row] = orderedType[heads.type[source]!]!;
+      type[row] = orderedType[source.type]!;
       time[row] = ticks;
-      proc[row] = heads.proc[source]!;
-      g[row] = heads.g[source]!;
-      offset[row] = heads.offset[source]!;
+      proc[row] = source.proc;
+      g[row] = source.g;
+      offset[row] = source.offset;
+      const changed = source.subject;
+      subject[row] = changed;
 
-      const subject = heads.subject[source]!;
-      if (subject !== UNORDERED) this.change(source, subject);
-      const more = heads.load(source);
-      if (more && this.isReady(source)) this.siftDown();
+      if (changed !== UNORDERED) this.change(source);
+      const more = source.load();
+      if (more && this.isReady(source)) this.siftDown(source);
       else {
         this.pop();
         if (more) this.park(source);
       }
-      if (subject !== UNORDERED && this.waiters[subject]! > 0) this.wake(subject);
+      if (this.parked > 0 && changed !== UNORDERED && this.waiters[changed]! > 0) this.wake(changed);
     }
     if (this.parked > 0) {
-      throw this.corrupt(`no consistent ordering of events possible: ${this.parked} procs wait`);
+      throw corrupt(`no consistent ordering of events possible: ${this.parked} procs wait`);
     }
-    return {
-      count: row,
-      type,
-      time,
-      proc,
-      g,
-      offset,
-      pids: heads.pids,
-      goroutines: heads.goroutines,
-      sorted,
-    };
+    if (pids.size > MAX_PROCS) {
+      throw new TraceFormatError("limit", `events on ${pids.size} procs`, {
+        expected: `at most ${MAX_PROCS}`,
+      });
+    }
+    return { count: row, type, time, proc, g, subject, offset, pids, goroutines, sorted };
   }
 
-  private isReady(source: number): boolean {
-    const { heads } = this;
-    const subject = heads.subject[source]!;
+  private isReady(source: Source): boolean {
+    const { subject } = source;
     if (subject === UNORDERED) return true;
-    if (subject >= this.status.length) this.grow();
-    const seq = heads.seq[source]!;
-    if (seq !== ANY_SEQ && seq !== this.seq[subject]) return false;
-    return statusBefore[heads.type[source]!] === this.status[subject];
+    const state = this.state[subject]!;
+    if (source.state !== ANY_SEQ) return source.state === state;
+    return (state & (STATUSES - 1)) === statusBefore[source.type];
   }
 
-  /** Applies the head of a source to the goroutine it is about. */
-  private change(source: number, subject: number): void {
-    const { heads } = this;
+  /** Applies an event to the goroutine it is about. */
+  private change(source: Source): void {
     if (!this.isReady(source)) {
       // Two Ps had an event for one goroutine, each of them possible before the other.
-      throw this.corrupt("encountered impossible goroutine state transition", heads.offset[source]);
+      throw corrupt("encountered impossible goroutine state transition", source.offset);
     }
-    const type = heads.type[source]!;
-    this.status[subject] = statusAfter[type]!;
-    this.seq[subject] = this.seq[subject]! + seqStep[type]!;
+    const { subject } = source;
+    this.state[subject] = this.state[subject]! + stateStep[source.type]!;
   }
 
-  private grow(): void {
-    const size = Math.max(this.status.length * 2, this.heads.goroutines.size);
-    const { seq, status, waiters } = this;
-    this.seq = new Float64Array(size);
-    this.seq.set(seq);
-    this.status = new Uint8Array(size);
-    this.status.set(status);
-    this.waiters = new Uint32Array(size);
-    this.waiters.set(waiters);
-  }
-
-  private admit(source: number): void {
+  private admit(source: Source): void {
     if (this.isReady(source)) this.push(source);
     else this.park(source);
   }
 
-  private park(source: number): void {
-    const { heads } = this;
-    const subject = heads.subject[source]!;
-    const key = waitKey(subject, heads.seq[source]!, statusBefore[heads.type[source]!]!);
-    this.nextWaiting[source] = this.waiting.get(key) ?? -1;
+  private park(source: Source): void {
+    const { subject } = source;
+    const key = waitKey(
+      subject,
+      source.state === ANY_SEQ ? statusBefore[source.type]! - STATUSES : source.state,
+    );
+    source.nextWaiting = this.waiting.get(key);
     this.waiting.set(key, source);
     this.waiters[subject] = this.waiters[subject]! + 1;
     this.parked++;
@@ -164,17 +157,17 @@ class Merger {
 
   /** Looks again at the sources that wait for the state a goroutine now has. */
   private wake(subject: number): void {
-    const status = this.status[subject]!;
-    this.wakeList(subject, waitKey(subject, ANY_SEQ, status));
-    this.wakeList(subject, waitKey(subject, this.seq[subject]!, status));
+    const state = this.state[subject]!;
+    this.wakeList(subject, waitKey(subject, (state & (STATUSES - 1)) - STATUSES));
+    this.wakeList(subject, waitKey(subject, state));
   }
 
   private wakeList(subject: number, key: number): void {
-    let source = this.waiting.get(key) ?? -1;
-    if (source === -1) return;
+    let source = this.waiting.get(key);
+    if (source === undefined) return;
     this.waiting.delete(key);
-    while (source !== -1) {
-      const next = this.nextWaiting[source]!;
+    while (source !== undefined) {
+      const next: Source | undefined = source.nextWaiting;
       this.waiters[subject] = this.waiters[subject]! - 1;
       this.parked--;
       this.admit(source);
@@ -182,54 +175,63 @@ class Merger {
     }
   }
 
-  private push(source: number): void {
+  private push(source: Source): void {
     const { heap } = this;
-    const { ticks } = this.heads;
-    const time = ticks[source]!;
-    let i = this.ready++;
+    const { ticks } = source;
+    let i = heap.length;
+    heap.push(source);
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if (ticks[heap[parent]!]! <= time) break;
-      heap[i] = heap[parent]!;
+      const above = heap[parent]!;
+      if (above.ticks <= ticks) break;
+      heap[i] = above;
       i = parent;
     }
     heap[i] = source;
   }
 
+  /** Takes the top off the heap. */
   private pop(): void {
-    this.heap[0] = this.heap[--this.ready]!;
-    if (this.ready > 0) this.siftDown();
+    const source = this.heap.pop()!;
+    if (this.heap.length > 0) this.siftDown(source);
   }
 
-  /** The top of the heap has a later head than before: moves it to its place. */
-  private siftDown(): void {
-    const { heap, ready } = this;
-    const { ticks } = this.heads;
-    const source = heap[0]!;
-    const time = ticks[source]!;
+  /** Puts a source in place of the top of the heap, and then where its time belongs. */
+  private siftDown(source: Source): void {
+    const { heap } = this;
+    const { ticks } = source;
+    const { length } = heap;
     let i = 0;
     for (;;) {
-      let child = 2 * i + 1;
-      if (child >= ready) break;
-      if (child + 1 < ready && ticks[heap[child + 1]!]! < ticks[heap[child]!]!) child++;
-      if (ticks[heap[child]!]! >= time) break;
-      heap[i] = heap[child]!;
-      i = child;
+      let at = 2 * i + 1;
+      if (at >= length) break;
+      let child = heap[at]!;
+      if (at + 1 < length) {
+        const right = heap[at + 1]!;
+        if (right.ticks < child.ticks) {
+          child = right;
+          at++;
+        }
+      }
+      if (child.ticks >= ticks) break;
+      heap[i] = child;
+      i = at;
     }
     heap[i] = source;
   }
-
-  private corrupt(detail: string, offset?: number): TraceFormatError {
-    return new TraceFormatError("corrupt", detail, { offset });
-  }
 }
 
-const STATUSES = 4;
-/** Keys of a goroutine: one for each status, for events that take any sequence number, and these by number. */
-const SEQ_KEYS = 2 ** 21 - STATUSES;
+function corrupt(detail: string, offset?: number): TraceFormatError {
+  return new TraceFormatError("corrupt", detail, { offset });
+}
 
-/** A key of what a source waits for. Far-apart sequence numbers may share one: who is woken in vain waits again. */
-function waitKey(subject: number, seq: number, status: number): number {
-  const key = seq === ANY_SEQ ? status : STATUSES + (Math.abs(seq) % SEQ_KEYS);
-  return subject * (SEQ_KEYS + STATUSES) + key;
+const KEYS_PER_GOROUTINE = 2 ** 21;
+
+/**
+ * A key of what a source waits for: a state, or if negative a status with any sequence number. States far apart may share
+ * one: who is woken in vain waits again.
+ */
+function waitKey(subject: number, state: number): number {
+  const key = state < 0 ? state + STATUSES : STATUSES + (state % (KEYS_PER_GOROUTINE - STATUSES));
+  return subject * KEYS_PER_GOROUTINE + key;
 }

@@ -7,7 +7,7 @@
 
 import { TraceFormatError } from "../error.ts";
 import type { V1Version } from "../header.ts";
-import { V1Cursor } from "./cursor.ts";
+import { TYPE_BITS, V1Cursor } from "./cursor.ts";
 import { sinceVersion, V1, V1_TYPES, v1Names } from "./spec.ts";
 import { FRAME_VALUES, V1Tables } from "./tables.ts";
 
@@ -66,7 +66,7 @@ class Scanner {
     const { cursor, bytes } = this;
     while (!cursor.done) {
       const offset = cursor.pos;
-      const type = bytes[offset]! & 0x3f;
+      const type = bytes[offset]! & TYPE_BITS;
       if (type === V1.None || type >= V1_TYPES || sinceVersion[type]! > this.version) {
         throw this.corrupt(`unknown event type ${type}`, offset);
       }
@@ -112,16 +112,18 @@ class Scanner {
         this.stack();
         return;
       case V1.CPUSample:
-        cursor.timedEvent(type);
-        this.samples.push({ offset, ticks: cursor.args[1]! });
+        cursor.checkTimed(type);
+        this.samples.push({ offset, ticks: cursor.valueAt(offset, 1) });
+        cursor.pos = offset;
+        cursor.event();
         return;
       case V1.UserLog:
-        cursor.timedEvent(type);
+        cursor.checkTimed(type);
         cursor.stringRange();
         this.events++;
         return;
       default:
-        cursor.timedEvent(type);
+        cursor.checkTimed(type);
         this.events++;
     }
   }

@@ -25,13 +25,14 @@ export function settleTimes(events: MergedEvents, scan: V1Scan): Uint32Array {
   const moved = restoreSyscallExits(events, scan);
   const order = orderByTime(events, moved);
   toNanoseconds(events, order, scan);
-  assignFakeProcs(events, scan);
+  moveTimers(events, scan);
   return order;
 }
 
-/** Gives syscall exits their real time; returns the rows whose time has changed. */
+/** Gives syscall exits their real time and a P of their own; returns the rows whose time has changed. */
 function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
-  const { count, type, time, g, offset } = events;
+  const { count, type, time, proc, g, offset } = events;
+  const syscalls = events.pids.numberOf(FAKE_PROC.syscalls);
   const cursor = new V1Cursor(scan.bytes);
   const blockedAt = new Float64Array(events.goroutines.size);
   const moved: number[] = [];
@@ -40,6 +41,7 @@ function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
     if (kind === V1.GoSysBlock || kind === V1.GoInSyscall) {
       blockedAt[g[row]!] = time[row]!;
     } else if (kind === V1.GoSysExit) {
+      proc[row] = syscalls;
       cursor.pos = offset[row]!;
       // The local form has fewer arguments, and the reference reads no real time from it.
       const realTime = cursor.event() > REAL_TIME ? cursor.args[REAL_TIME]! : 0;
@@ -54,26 +56,30 @@ function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
   return moved;
 }
 
-/** The rows by time, equal times as they are: all but the moved ones are in order already. */
-function orderByTime(events: MergedEvents, moved: number[]): Uint32Array {
+/**
+ * The rows by time, those of one time as they are. All but the moved ones are in order already: these are sorted by
+ * themselves and merged in.
+ */
+function orderByTime(events: MergedEvents, moved: readonly number[]): Uint32Array {
   const { count, time } = events;
   const order = new Uint32Array(count);
-  const isMoved = new Set(moved);
-  moved.sort((a, b) => time[a]! - time[b]! || a - b);
+  const byTime = Float64Array.from(moved).sort((a, b) => time[a]! - time[b]! || a - b);
   let filled = 0;
-  let next = 0;
-  for (let row = 0; row < count; row++) {
-    if (isMoved.has(row)) continue;
-    const at = time[row]!;
-    for (; next < moved.length; next++) {
-      const exit = moved[next]!;
-      const exitAt = time[exit]!;
-      if (exitAt > at || (exitAt === at && exit > row)) break;
-      order[filled++] = exit;
+  let stays = 0;
+  let skipped = 0;
+  for (const exit of byTime) {
+    const exitTime = time[exit]!;
+    for (; stays < count; stays++) {
+      if (moved[skipped] === stays) skipped++;
+      else if (time[stays]! < exitTime || (time[stays] === exitTime && stays < exit)) order[filled++] = stays;
+      else break;
     }
-    order[filled++] = row;
+    order[filled++] = exit;
   }
-  while (next < moved.length) order[filled++] = moved[next++]!;
+  for (; stays < count; stays++) {
+    if (moved[skipped] === stays) skipped++;
+    else order[filled++] = stays;
+  }
   return order;
 }
 
@@ -84,28 +90,21 @@ function toNanoseconds(events: MergedEvents, order: Uint32Array, scan: V1Scan): 
   // The reference divides in this order for v1, and in another for v2.
   const nsPerTick = 1e9 / scan.ticksPerSecond;
   const length = (time[order[count - 1]!]! - start) * nsPerTick;
-  // Two ns of room: times that would be equal are moved up by one each.
-  if (length + count > MAX_RELATIVE_NS) {
+  // With room for rows of one time, which are moved up by 1 ns each.
+  if (length + 2 * count > MAX_RELATIVE_NS) {
     throw new TraceFormatError("limit", `a trace of ${length} ns is too long to keep its times exactly`);
   }
   for (let row = 0; row < count; row++) time[row] = Math.trunc((time[row]! - start) * nsPerTick);
 }
 
-function assignFakeProcs(events: MergedEvents, scan: V1Scan): void {
-  const { count, type, proc, g, pids, goroutines } = events;
-  const syscalls = pids.numberOf(FAKE_PROC.syscalls);
-  const timers = pids.numberOf(FAKE_PROC.timers);
+/** Unblocks by the timers' goroutines go to a P of their own. */
+function moveTimers(events: MergedEvents, scan: V1Scan): void {
   const { timerGoroutines } = scan;
+  if (timerGoroutines.size === 0) return;
+  const { count, type, proc, g, goroutines } = events;
+  const timers = events.pids.numberOf(FAKE_PROC.timers);
   for (let row = 0; row < count; row++) {
-    const kind = type[row]!;
-    if (kind === V1.GoSysExit) proc[row] = syscalls;
-    else if (
-      kind === V1.GoUnblock &&
-      timerGoroutines.size > 0 &&
-      timerGoroutines.has(goroutines.ids[g[row]!]!)
-    ) {
-      proc[row] = timers;
-    }
+    if (type[row] === V1.GoUnblock && timerGoroutines.has(goroutines.ids[g[row]!]!)) proc[row] = timers;
   }
 }
 

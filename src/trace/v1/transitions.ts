@@ -21,6 +21,9 @@ export const OF_GC = 3;
 export const GIVEN = 2;
 export const ANY = 3;
 
+/** The state of a goroutine is one number: its sequence number times this, plus its status. */
+export const STATUSES = 4;
+
 /** How an event says which goroutine it is on: it starts one on the P, takes it off, or names one; else the P's. */
 export const STARTS = 1;
 export const ENDS = 2;
@@ -28,10 +31,9 @@ export const NAMES = 3;
 
 export const subjectOf = new Uint8Array(V1_TYPES);
 export const statusBefore = new Uint8Array(V1_TYPES);
-export const statusAfter = new Uint8Array(V1_TYPES);
 export const seqBefore = new Uint8Array(V1_TYPES);
-/** What an event adds to the sequence number. */
-export const seqStep = new Uint8Array(V1_TYPES);
+/** What an event adds to the state of its goroutine. */
+export const stateStep = new Int8Array(V1_TYPES);
 export const contextOf = new Uint8Array(V1_TYPES);
 /** The Local types only differ in having no sequence number: once in order they go by the other name. */
 export const orderedType = new Uint8Array(V1_TYPES).map((_, type) => type);
@@ -41,7 +43,7 @@ interface Transition {
   readonly seq: number;
   readonly from: number;
   readonly to: number;
-  /** 1 unless given. */
+  /** Added to the sequence number, 1 unless given. */
   readonly step?: number;
   readonly context?: number;
   readonly orderedAs?: number;
@@ -51,9 +53,8 @@ function transition(types: readonly number[], rule: Transition): void {
   for (const type of types) {
     subjectOf[type] = rule.of;
     statusBefore[type] = rule.from;
-    statusAfter[type] = rule.to;
     seqBefore[type] = rule.seq;
-    seqStep[type] = rule.step ?? 1;
+    stateStep[type] = STATUSES * (rule.step ?? 1) + rule.to - rule.from;
     contextOf[type] = rule.context ?? 0;
     orderedType[type] = rule.orderedAs ?? type;
   }
