@@ -144,6 +144,7 @@ export class Framing {
       if (
         !(error instanceof TraceFormatError) ||
         !this.#sealable ||
+        error.kind === "limit" ||
         this.#version! >= 26 ||
         this.#generation === 0
       )
