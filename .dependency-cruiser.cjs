@@ -96,6 +96,7 @@ const allowed = [
   ...rules("^src/triggers/expression[.]ts$", { npm: ["@marcbachmann/cel-js"] }),
   { from: { path: "^src/config/" }, to: { path: "^src/[^/]+/options[.]ts$" } },
   { from: { path: "^src/config/" }, to: { path: "^src/scraper/target[.]ts$" } }, // what a target is called
+  { from: { path: "^src/config/" }, to: { path: "^src/triggers/template[.]ts$" } }, // rules written out in full
   { from: { path: "^src/[^/]+/events[.]ts$" }, to: { path: "^src/base/" } },
 ];
 

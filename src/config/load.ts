@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.ts";
 import { targetName, type Target } from "../scraper/target.ts";
+import { expandTriggers } from "../triggers/template.ts";
 import { configSchema, type ConfigOptions, type ScrapeConfig } from "./options.ts";
 import { explainIssues } from "./problems.ts";
 import { parseYaml, type Environment } from "./yaml.ts";
@@ -29,7 +30,7 @@ export interface Config {
  */
 export function parseConfig(text: string, file: string, env: Environment): Config {
   const source = parseYaml(text, file, env);
-  const parsed = configSchema.safeParse(source.value ?? {});
+  const parsed = configSchema.safeParse(expandTriggers(source.value ?? {}));
   if (!parsed.success) {
     throw new ConfigError(explainIssues(parsed.error.issues, source, configJsonSchema()));
   }

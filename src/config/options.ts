@@ -8,7 +8,12 @@ import { labels } from "../schema/schema.ts";
 import { profileOptions, staticConfig, traceOptions } from "../scraper/options.ts";
 import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../store/options.ts";
 import { logOptions } from "../telemetry/options.ts";
-import { triggerLimitsOptions, triggersOptions } from "../triggers/options.ts";
+import {
+  triggerDefaultsOptions,
+  triggerLimitsOptions,
+  triggersOptions,
+  triggerTemplatesOptions,
+} from "../triggers/options.ts";
 
 const scrapeConfig = z
   .strictObject({
@@ -41,6 +46,8 @@ export const configSchema = z
       .describe("Which Go services to watch, and how.")
       .superRefine(uniqueJobNames),
     triggers: triggersOptions,
+    trigger_templates: triggerTemplatesOptions,
+    trigger_defaults: triggerDefaultsOptions,
     trigger_limits: triggerLimitsOptions,
     store: storeSchema
       .prefault({ kind: "filesystem", path: "gorewind-captures" })

@@ -211,16 +211,10 @@ const limits = z
     maxLabelSets: raw.max_label_sets ?? 100,
   }));
 
-const ruleShape = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, {
-      error: "a rule's name has letters, digits, dots, dashes and underscores, 63 at most",
-    })
-    .describe("Unique; the label `rule` of metrics and part of each capture."),
+/** What rules, templates and defaults all may say. */
+const shared = {
   description: z.string().max(1000).optional().describe("For people: what it is for, what to do."),
   match: patterns.optional().describe("Which targets, by their labels. Default: all."),
-  when: condition.optional().describe("The condition."),
   by: z
     .array(z.string().max(64))
     .max(8)
@@ -245,9 +239,33 @@ const ruleShape = z.strictObject({
   dry_run: z.boolean().optional().describe("Evaluate and report, capture nothing. Default false."),
   capture: capture.optional().describe("What to take when it fires."),
   limits: limits.optional().describe("How often it may fire."),
+};
+
+const when = condition
+  .optional()
+  .describe("The condition. Over a template: what is different, or another one.");
+
+const ruleShape = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, {
+      error: "a rule's name has letters, digits, dots, dashes and underscores, 63 at most",
+    })
+    .describe("Unique; the label `rule` of metrics and part of each capture."),
+  template: z
+    .string()
+    .optional()
+    .describe("A name of trigger_templates: what the rule itself does not say is taken from there."),
+  when,
+  ...shared,
 });
 
 const rule = ruleShape.transform((raw, context): Rule => {
+  if (raw.template !== undefined) {
+    const message = `there is no template "${raw.template}" under trigger_templates`;
+    context.addIssue({ code: "custom", path: ["template"], message });
+    return z.NEVER;
+  }
   if (raw.when === undefined) {
     context.addIssue({ code: "custom", message: "a rule needs a condition: when" });
     return z.NEVER;
@@ -288,6 +306,16 @@ export const triggersOptions = z
     });
   })
   .describe("The rules that decide when to capture.");
+
+/** `trigger_templates:` and `trigger_defaults:`; `expandTriggers` puts them under the rules before the schema sees them. */
+export const triggerTemplatesOptions = z
+  .record(z.string().max(64), z.strictObject({ when, ...shared }))
+  .optional()
+  .describe("Rules to be shared: a rule names one as its template, and says only what is different.");
+export const triggerDefaultsOptions = z
+  .strictObject(shared)
+  .optional()
+  .describe("What every rule says that does not say otherwise.");
 
 /** `trigger_limits:`, for all rules together. */
 export const triggerLimitsOptions = z
