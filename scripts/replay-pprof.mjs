@@ -20,10 +20,15 @@ let tracing = false;
 const server = createServer((request, response) => {
   const url = new URL(request.url, "http://localhost");
   const name = url.pathname.startsWith(PREFIX) ? url.pathname.slice(PREFIX.length) : undefined;
-  if (name === "trace") return void replay(url, response);
-  if (!["goroutine", "heap", "profile"].includes(name))
-    return void response.writeHead(404).end("404 page not found\n");
-  response.writeHead(200, { "content-type": "application/octet-stream" });
+  if (name === "trace") {
+    void replay(url, response);
+  } else if (["goroutine", "heap", "profile"].includes(name)) {
+    response.writeHead(200, { "content-type": "application/octet-stream" });
+    createReadStream(join(FOLDER, `${name}.pb.gz`)).pipe(response);
+  } else {
+    response.writeHead(404).end("404 page not found\n");
+  }
+});
   createReadStream(join(FOLDER, `${name}.pb.gz`)).pipe(response);
 });
 

@@ -59,7 +59,7 @@ async function record(handler: TraceHandler, options: object = {}): Promise<Setu
     next: async (kind) => {
       const at = events.findIndex((event) => event.kind === kind);
       if (at >= 0) return events.splice(at, 1)[0] as never;
-      return (await new Promise<RecorderEvent>((resolve) => waiting.push({ kind, resolve }))) as never;
+      return (await new Promise<RecorderEvent>((done) => waiting.push({ kind, resolve: done }))) as never;
     },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
