@@ -7,7 +7,7 @@ import { GoState } from "../trace/spec.ts";
 import type { Pass, TrackedBatch } from "./pass.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
-import { timeName, timeSplit } from "./split.ts";
+import { timeKind, timeName, timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import type { RangePass } from "./ranges.ts";
 import { Time } from "./tracker.ts";
@@ -41,10 +41,13 @@ export interface GoroutineGroup extends TimeSplit {
   readonly alive: number;
   /** By kind of time (and `total`): over the goroutines that spent any, how much each spent. */
   readonly per_goroutine: Readonly<Record<string, Distribution>>;
-  /** By kind of time: over single uninterrupted intervals that ended in the trace. Named when they ended. */
+  /** By kind of time: over single uninterrupted intervals that ended in the trace. */
   readonly per_interval: Readonly<Record<string, Distribution>>;
   readonly worst: Readonly<Record<(typeof worstBy)[number], readonly GoroutineRow[]>>;
 }
+
+/** Intervals of one goroutine that are kept until it has a name; with more it counts as having none. */
+const MAX_UNNAMED = 16;
 
 interface Group {
   count: number;
@@ -63,6 +66,8 @@ export class GoroutinePass implements Pass {
   readonly #ranges: RangePass;
   readonly #worst: number;
   #scratch = new Float64Array(64);
+  /** Intervals of goroutines that have no name yet, by slot. */
+  readonly #unnamed = new Map<number, { readonly kind: number; readonly ns: number }[]>();
 
   /** @param worst goroutines kept of each group, for each of `worstBy`. */
   constructor(ranges: RangePass, worst: number) {
@@ -78,7 +83,12 @@ export class GoroutinePass implements Pass {
       if (s < 0) continue;
       const begin = since[i]!;
       if (begin !== begin) continue;
-      const { perInterval } = this.#groups[tracker.group[s]!] ?? this.#group(tracker.group[s]!);
+      const group = tracker.group[s]!;
+      if (group === 0 || this.#unnamed.size > 0) {
+        this.#addUnnamed(batch, i, group);
+        if (group === 0) continue;
+      }
+      const { perInterval } = this.#groups[group] ?? this.#group(group);
       const state = from[i]!;
       const end = time[i]!;
       if (state === GoState.Syscall) {
@@ -111,8 +121,42 @@ export class GoroutinePass implements Pass {
     }
   }
 
+  /** An interval of a goroutine without a name waits for one; when there is one, so do no longer those that waited. */
+  #addUnnamed(batch: TrackedBatch, i: number, group: number): void {
+    const slot = batch.slot[i]!;
+    const waiting = this.#unnamed.get(slot);
+    if (group !== 0) {
+      if (waiting !== undefined) this.#name(slot, group, waiting);
+      return;
+    }
+    const { from, time } = batch.columns;
+    const lost = from[i] === GoState.Syscall ? batch.procLost[i]! : NaN;
+    const end = time[i]!;
+    const list = waiting ?? [];
+    if (waiting === undefined) this.#unnamed.set(slot, list);
+    const begin = batch.since[i]!;
+    if (lost === lost)
+      list.push({ kind: Time.syscallBlock, ns: end - lost }, { kind: Time.syscall, ns: lost - begin });
+    else list.push({ kind: timeKind(from[i]!, batch.reason[i]!), ns: end - begin });
+    // Never to be named, as it seems.
+    if (list.length > MAX_UNNAMED) this.#name(slot, 0, list);
+  }
+
+  /** Intervals of a goroutine go to its group. */
+  #name(
+    slot: number,
+    group: number,
+    intervals: readonly { readonly kind: number; readonly ns: number }[],
+  ): void {
+    const { perInterval } = this.#groups[group] ?? this.#group(group);
+    for (const { kind, ns } of intervals) (perInterval[kind] ??= new Sketch()).add(ns);
+    this.#unnamed.delete(slot);
+  }
+
   /** A goroutine is over, or the trace is: its times go to its group. */
   #add(slot: number, end: number, alive: boolean, tracker: GoroutineTracker): void {
+    const unnamed = this.#unnamed.get(slot);
+    if (unnamed !== undefined) this.#name(slot, tracker.group[slot]!, unnamed);
     const group = this.#groups[tracker.group[slot]!] ?? this.#group(tracker.group[slot]!);
     const { stride, timeKinds } = tracker;
     if (this.#scratch.length < stride) this.#scratch = new Float64Array(stride * 2);

@@ -12,7 +12,8 @@
  *   the interval columns (`procLost`) do not.
  */
 
-import type { EventColumns } from "../trace/columns.ts";
+import { EventColumns } from "../trace/columns.ts";
+import { emptyGeneration } from "../trace/generation.ts";
 import type { Generation } from "../trace/generation.ts";
 import { Ev, GoState, ProcState, specsOf } from "../trace/spec.ts";
 import { NameIndex, Names } from "./names.ts";
@@ -52,7 +53,7 @@ export class GoroutineTracker {
   /** Reasons to wait; number 0 is "", not known. */
   readonly reasons = new Names(MAX_REASONS, "(other reasons)", [""]);
   readonly stacks = new StackPool();
-  readonly batch: TrackedBatch;
+  readonly batch = new TrackedBatch(new EventColumns(emptyGeneration(0, 0), 0));
 
   // By slot. Times are relative ns.
   /** `GoState`; Undetermined after a gap in the trace, until the goroutine is mentioned again. */
@@ -90,7 +91,8 @@ export class GoroutineTracker {
   lastTime = NaN;
   syncTime = NaN;
   timeBase = 0;
-  generations = 0;
+  /** Sync rows: one a generation, and one at the end. */
+  syncs = 0;
   gaps = 0;
   generation: Generation | undefined;
 
@@ -108,8 +110,7 @@ export class GoroutineTracker {
   readonly #passes: readonly Pass[];
   readonly #onRow: (readonly Pass[] | undefined)[] = [];
 
-  constructor(first: EventColumns, passes: readonly Pass[]) {
-    this.batch = new TrackedBatch(first);
+  constructor(passes: readonly Pass[]) {
     this.#passes = passes;
     for (let type = 0; type < 256; type++) {
       const takers = passes.filter((pass) => pass.types?.includes(type) === true);
@@ -139,6 +140,11 @@ export class GoroutineTracker {
   }
 
   finish(): void {
+    if (Number.isNaN(this.startTime)) {
+      // Not a single row.
+      this.startTime = 0;
+      this.lastTime = 0;
+    }
     for (const pass of this.#passes) pass.finish?.(this);
   }
 
@@ -225,7 +231,7 @@ export class GoroutineTracker {
     if (Number.isNaN(this.startTime)) this.startTime = time;
     if (columns.arg0[i] === 1) this.#gap(i === 0 ? this.lastTime : columns.time[i - 1]!);
     this.syncTime = time;
-    this.generations++;
+    this.syncs++;
   }
 
   /** Events are missing: what was known counts until then. */
