@@ -6,8 +6,6 @@ import type { SessionState } from "./session-state.ts";
 
 /** The runtime stops the world for one goroutine at a time; a few may be asking. */
 const MAX_STOPS = 64;
-/** Strings of a generation, for a pair of them in one double. */
-const TWO_26 = 2 ** 26;
 
 /** An event that is no transition. `s.runnable` may be behind: `runnable` is the count. */
 export function addRare(s: SessionState, batch: EventColumns, i: number, runnable: number): void {
@@ -23,7 +21,7 @@ export function addRare(s: SessionState, batch: EventColumns, i: number, runnabl
       endTask(s, batch.subject[i]!, batch.arg1[i]!, time);
       break;
     case Ev.UserLog:
-      s.series.logs.push(logSeries(s, batch.arg0[i]!, batch.arg1[i]!), 1, time);
+      s.series.logs.push(s.logSeries.index(strings, batch.arg0[i]!, batch.arg1[i]!), 1, time);
       break;
     case Ev.STWBegin:
       if (s.stops.length >= MAX_STOPS) break;
@@ -99,24 +97,4 @@ function endTask(s: SessionState, task: number, text: number, time: number): voi
     if (text < s.taskSeries.length) s.taskSeries[text] = series;
   }
   taskDurations.push(series - 1, time - began, time);
-}
-
-/** Messages may all differ: once the label sets are used up, a new one is not even decoded. */
-function logSeries(s: SessionState, category: number, message: number): number {
-  const pair = category * TWO_26 + message;
-  const known = s.logSeries.get(pair);
-  if (known !== undefined) return known;
-  const { logs } = s.series;
-  const { strings } = s.generation!;
-  const key = s.label(strings.get(category));
-  if (logs.isFull) {
-    logs.droppedLabelSets++;
-    const other = -1 - category;
-    const series = s.logSeries.get(other) ?? logs.other(key);
-    s.logSeries.set(other, series);
-    return series;
-  }
-  const series = logs.index(key, s.label(strings.get(message)));
-  s.logSeries.set(pair, series);
-  return series;
 }

@@ -9,6 +9,7 @@ import type { Generation } from "../trace/generation.ts";
 import { Ev } from "../trace/spec.ts";
 import { GoroutineColumns } from "./goroutine-columns.ts";
 import { zeroed } from "./id-slots.ts";
+import { LogSeries } from "./log-series.ts";
 import { Names, cutText } from "./names.ts";
 import { OpenRegions } from "./open-regions.ts";
 import { OpenTasks } from "./open-tasks.ts";
@@ -34,6 +35,7 @@ export class SessionState {
   readonly reasons: Names;
   readonly facts: StackFacts;
   readonly series: TraceSeries;
+  readonly logSeries: LogSeries;
 
   readonly goroutines: GoroutineColumns;
   readonly tasks: OpenTasks;
@@ -70,8 +72,6 @@ export class SessionState {
   taskSeries = new Int32Array(0);
   /** By stack index: the series of system calls made there, plus one. */
   syscallSeries = new Int32Array(0);
-  /** By the string indexes of category and message: the series of their log records. */
-  readonly logSeries = new Map<number, number>();
 
   constructor(options: Required<TraceSignalOptions>) {
     this.options = options;
@@ -79,6 +79,7 @@ export class SessionState {
     this.reasons = new Names(MAX_REASONS, options.labelLength);
     this.facts = new StackFacts(this.names);
     this.series = new TraceSeries(options);
+    this.logSeries = new LogSeries(this.series.logs, options.labelSets, options.labelLength);
     this.goroutines = new GoroutineColumns(options.goroutines);
     this.tasks = new OpenTasks(options.openTasks);
     this.regions = new OpenRegions(this.goroutines, options.openRegions);

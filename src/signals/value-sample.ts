@@ -1,7 +1,8 @@
 /**
  * The values of one series in one interval, bounded.
  *
- * Up to `limit` values, all are kept. Beyond that a uniform sample of `limit` values is kept (Vitter's reservoir), and
+ * Up to `limit` values, all are kept. Beyond that a uniform sample of `limit` values is kept (a reservoir, by Li's
+ * algorithm L, which costs nothing for the values it skips), and
  * the largest `TOP` of all exactly. When drained, the sample's members from among those largest are replaced by an even
  * choice of them by rank, the very largest always included. So
  *
@@ -28,8 +29,12 @@ export class ValueSample {
   #times = new Float64Array(FIRST_CAPACITY);
   #kept = 0;
   total = 0;
-  /** Only beyond the limit: a min-heap by value of the largest. */
-  #top: { value: number; time: number }[] = [];
+  /** Only beyond the limit: the largest, and the least of them. */
+  #top: LargestValues | undefined;
+  #topLeast = Number.POSITIVE_INFINITY;
+  /** How many values the reservoir skips from here, and the state of its distribution. */
+  #skip = 0;
+  #weight = 1;
   /** State of the xorshift generator: the same input gives the same sample. */
   #random = 0x9e37_79b9;
 
@@ -40,23 +45,24 @@ export class ValueSample {
   /** @param time when the value was complete, relative ns. */
   push(value: number, time: number): void {
     const i = this.#kept;
+    this.total++;
     if (i < this.#values.length) {
       this.#values[i] = value;
       this.#times[i] = time;
       this.#kept = i + 1;
-      this.total++;
-    } else this.#pushFull(value, time);
+    } else if (this.#skip > 0 && value <= this.#topLeast) this.#skip--;
+    else this.#pushFull(value, time);
   }
 
   /** The kept values, and empty for the next interval. */
   drain(): DrainedValues {
     const total = this.total;
-    if (this.#top.length > 0) this.#mergeTop();
+    if (this.#top !== undefined) this.#mergeTop(this.#top);
     const kept = this.#kept;
     const drained = { values: this.#values.slice(0, kept), times: this.#times.slice(0, kept), total };
     this.#kept = 0;
     this.total = 0;
-    this.#top = [];
+    this.#top = undefined;
     // A burst's buffer is let go once it is no longer needed.
     if (kept * 8 < this.#values.length && this.#values.length > FIRST_CAPACITY)
       this.#resize(this.#values.length >> 1);
@@ -66,19 +72,32 @@ export class ValueSample {
   #pushFull(value: number, time: number): void {
     if (this.#values.length < this.#limit) {
       this.#resize(Math.min(this.#limit, this.#values.length * 2));
-      this.push(value, time);
+      this.#values[this.#kept] = value;
+      this.#times[this.#kept] = time;
+      this.#kept++;
       return;
     }
-    if (this.#top.length === 0) {
-      for (let i = 0; i < this.#kept; i++) this.#offerTop(this.#values[i]!, this.#times[i]!);
+    if (this.#top === undefined) {
+      this.#top = new LargestValues();
+      for (let i = 0; i < this.#kept; i++) this.#top.offer(this.#values[i]!, this.#times[i]!);
+      this.#weight = 1;
+      this.#drawSkip();
     }
-    this.#offerTop(value, time);
-    this.total++;
-    const at = this.#nextRandom() * this.total;
-    if (at >= this.#kept) return;
-    const i = Math.floor(at);
+    this.#top.offer(value, time);
+    this.#topLeast = this.#top.least;
+    if (this.#skip > 0) {
+      this.#skip--;
+      return;
+    }
+    const i = Math.floor(this.#nextRandom() * this.#kept);
     this.#values[i] = value;
     this.#times[i] = time;
+    this.#drawSkip();
+  }
+
+  #drawSkip(): void {
+    this.#weight *= Math.exp(Math.log(this.#nextRandom()) / this.#limit);
+    this.#skip = Math.floor(Math.log(this.#nextRandom()) / Math.log(1 - this.#weight));
   }
 
   #resize(capacity: number): void {
@@ -96,37 +115,14 @@ export class ValueSample {
     x ^= x >>> 17;
     x ^= x << 5;
     this.#random = x;
+    // Never 0: it is never the state, and its logarithm is taken.
     return (x >>> 0) / 0x1_0000_0000;
   }
 
-  #offerTop(value: number, time: number): void {
-    const heap = this.#top;
-    if (heap.length < TOP) {
-      heap.push({ value, time });
-      for (let i = heap.length - 1; i > 0;) {
-        const parent = (i - 1) >> 1;
-        if (heap[parent]!.value <= heap[i]!.value) break;
-        [heap[parent], heap[i]] = [heap[i]!, heap[parent]!];
-        i = parent;
-      }
-      return;
-    }
-    if (value <= heap[0]!.value) return;
-    heap[0] = { value, time };
-    for (let i = 0; ;) {
-      let least = i;
-      if (2 * i + 1 < TOP && heap[2 * i + 1]!.value < heap[least]!.value) least = 2 * i + 1;
-      if (2 * i + 2 < TOP && heap[2 * i + 2]!.value < heap[least]!.value) least = 2 * i + 2;
-      if (least === i) return;
-      [heap[least], heap[i]] = [heap[i]!, heap[least]!];
-      i = least;
-    }
-  }
-
   /** Puts an even choice of the largest values, by rank, in place of those of them that the sample happens to have. */
-  #mergeTop(): void {
-    const least = this.#top[0]!.value;
-    const largest = this.#top.filter(({ value }) => value > least).sort((a, b) => b.value - a.value);
+  #mergeTop(top: LargestValues): void {
+    const { least } = top;
+    const largest = top.sorted().filter(({ value }) => value > least);
     if (largest.length === 0) return;
     const values = this.#values;
     const times = this.#times;
@@ -146,5 +142,61 @@ export class ValueSample {
       values[place] = values[this.#kept]!;
       times[place] = times[this.#kept]!;
     }
+  }
+}
+
+/** The largest `TOP` of the values offered: a min-heap in columns. */
+class LargestValues {
+  readonly #values = new Float64Array(TOP);
+  readonly #times = new Float64Array(TOP);
+  #count = 0;
+
+  /** A value not above this one is not among the largest. */
+  get least(): number {
+    return this.#count < TOP ? Number.NEGATIVE_INFINITY : this.#values[0]!;
+  }
+
+  offer(value: number, time: number): void {
+    if (this.#count < TOP) {
+      this.#rise(this.#count++, value, time);
+    } else if (value > this.#values[0]!) this.#sink(value, time);
+  }
+
+  /** All of them, the largest first. */
+  sorted(): readonly { readonly value: number; readonly time: number }[] {
+    const all = Array.from(this.#values.subarray(0, this.#count), (value, i) => ({
+      value,
+      time: this.#times[i]!,
+    }));
+    return all.sort((a, b) => b.value - a.value);
+  }
+
+  #rise(from: number, value: number, time: number): void {
+    const values = this.#values;
+    const times = this.#times;
+    let i = from;
+    for (let parent = (i - 1) >> 1; i > 0 && values[parent]! > value; parent = (i - 1) >> 1) {
+      values[i] = values[parent]!;
+      times[i] = times[parent]!;
+      i = parent;
+    }
+    values[i] = value;
+    times[i] = time;
+  }
+
+  /** Puts a value in the place of the least. */
+  #sink(value: number, time: number): void {
+    const values = this.#values;
+    const times = this.#times;
+    let i = 0;
+    for (let child = 1; child < TOP; child = 2 * i + 1) {
+      if (child + 1 < TOP && values[child + 1]! < values[child]!) child++;
+      if (values[child]! >= value) break;
+      values[i] = values[child]!;
+      times[i] = times[child]!;
+      i = child;
+    }
+    values[i] = value;
+    times[i] = time;
   }
 }
