@@ -95,6 +95,8 @@ export type StoreEvent =
       readonly prefix: string;
       readonly reason: "age" | "count" | "bytes";
     }
+  /** The index is behind; the lines wait in the spool. */
+  | { readonly kind: "index.failed"; readonly code: string; readonly message: string }
   | { readonly kind: "retention.failed"; readonly code: string; readonly message: string };
 
 /** What was found when the spool was opened. */

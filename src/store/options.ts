@@ -104,6 +104,8 @@ export const uploadSchema = z
     give_up_after: duration.optional(),
     /** `head`: size and checksum as the store says; `read`: the object is read back and hashed. */
     verify: z.enum(["head", "read"]).default("head"),
+    /** How often new captures are added to the index beside them (Parquet, a file a day); `0` keeps no index. */
+    index_every: duration.prefault("1m"),
     /** Multipart uploads under our prefix that are older than this are aborted. */
     abort_leftovers_after: duration.prefault("7d"),
   })

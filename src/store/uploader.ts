@@ -3,6 +3,8 @@ import type { Clock } from "../base/clock.ts";
 import { errorMessage, StoreError } from "../base/errors.ts";
 import { milliseconds, type Milliseconds } from "../base/units.ts";
 import type { EmitStoreEvent } from "./events.ts";
+import { rowOf } from "./index/row.ts";
+import type { IndexWriter } from "./index/writer.ts";
 import type { UploadOptions } from "./options.ts";
 import { severityRank } from "./severity.ts";
 import type { SpoolEntry } from "./spool/entry.ts";
@@ -20,6 +22,8 @@ export interface UploaderDeps {
   /** Numbers in [0, 1). */
   readonly random: () => number;
   readonly emit: EmitStoreEvent;
+  /** Told of each capture that is in the store. */
+  readonly index?: IndexWriter;
 }
 
 /** How one capture has fared in this run of the agent. */
@@ -29,6 +33,8 @@ interface Attempts {
   notBefore: number;
   /** Whether the last failure was the store's and not the capture's. */
   transient: boolean;
+  /** Why it failed the last time. */
+  code: string;
 }
 
 /**
@@ -156,6 +162,11 @@ export class Uploader {
     const { location } = store;
     emit({ kind: "upload.started", id, service, location, prefix, bytes, attempt: attempts.count, resumed });
     await transfer(this.#context, entry, place, signal);
+    const { index } = this.#deps;
+    if (index !== undefined) {
+      const { manifest } = await spool.manifest(id);
+      await index.add(rowOf(manifest, prefix, clock.now()));
+    }
     await spool.uploaded(id);
     this.#storeIsBack();
     const duration = milliseconds(clock.monotonic() - started);
@@ -197,7 +208,11 @@ export class Uploader {
       ...(hint === undefined ? {} : { hint }),
     };
     emit({ kind: error.retryable ? "upload.retried" : "upload.failed", ...told });
-    await spool.record({ kind: "failed", id, at: new Date(clock.now()).toISOString(), code });
+    // For people who read the journal; an outage of days must not fill it.
+    if (attempts.code !== code) {
+      await spool.record({ kind: "failed", id, at: new Date(clock.now()).toISOString(), code });
+    }
+    attempts.code = code;
     const giveUp = this.#options.give_up_after;
     if (giveUp !== undefined && clock.now() - Date.parse(entry.created) > giveUp)
       await spool.drop(id, "gave_up");
@@ -214,7 +229,7 @@ export class Uploader {
   #attemptsOf(id: string): Attempts {
     let attempts = this.#attempts.get(id);
     if (attempts === undefined) {
-      attempts = { count: 0, notBefore: 0, transient: false };
+      attempts = { count: 0, notBefore: 0, transient: false, code: "" };
       this.#attempts.set(id, attempts);
     }
     return attempts;

