@@ -76,15 +76,15 @@ export class GenerationDecoder {
     const scheduler = this.#ordering.scheduler;
     try {
       generation = decodeGeneration(raw, this.#timeBase);
-    } catch (error) {
+    } catch (thrown) {
+      const error = judged(thrown, raw);
       if (!(error instanceof TraceFormatError)) throw error;
       if (!this.#tolerant) {
         // Go ends every trace with a Sync, also one it cannot read on.
         yield* this.finish();
         throw error;
       }
-      this.#notice({ kind: raw.cut === undefined ? "broken" : "truncated", generation: raw.number, error });
-      this.#reset();
+      this.#skip(raw, error);
       return;
     }
     if (this.#timeBase === undefined) {
@@ -98,10 +98,10 @@ export class GenerationDecoder {
       if (this.#ordering.enter(generation, this.#initial)) this.#initial = false;
       yield* this.#rows(generation, out);
       if (raw.cut !== undefined) this.#notice({ kind: "truncated", generation: raw.number, error: raw.cut });
-    } catch (error) {
+    } catch (thrown) {
+      const error = judged(thrown, raw);
       if (!this.#tolerant || !(error instanceof TraceFormatError)) throw error;
-      this.#notice({ kind: raw.cut === undefined ? "broken" : "truncated", generation: raw.number, error });
-      this.#reset();
+      this.#skip(raw, error);
       return;
     }
     this.#lastGeneration = raw.number;
@@ -149,6 +149,16 @@ export class GenerationDecoder {
     return true;
   }
 
+  /** A generation that cannot be read on. */
+  #skip(raw: RawGeneration, error: TraceFormatError): void {
+    this.#notice({
+      kind: error.kind === "truncated" ? "truncated" : "broken",
+      generation: raw.number,
+      error,
+    });
+    this.#reset();
+  }
+
   #reset(): void {
     this.#ordering.scheduler.reset();
     this.#initial = true;
@@ -176,4 +186,9 @@ export class GenerationDecoder {
     this.#columns.length = 0;
     return this.#columns;
   }
+}
+
+/** What is missing in a generation that only the end of the stream ended was cut off, not broken. */
+function judged(error: unknown, raw: RawGeneration): unknown {
+  return error instanceof TraceFormatError && error.missing && raw.endsStream ? error.asTruncated() : error;
 }

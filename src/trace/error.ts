@@ -26,6 +26,8 @@ export interface TracePosition {
   readonly thread?: number | undefined;
   /** What the format requires at this place. */
   readonly expected?: string | undefined;
+  /** Something is absent rather than wrong: at the end of a stream that means truncated. */
+  readonly missing?: boolean | undefined;
 }
 
 const hints: Record<TraceFormatErrorKind, string> = {
@@ -47,6 +49,7 @@ export class TraceFormatError extends GorewindError {
   readonly version: number | undefined;
   readonly thread: number | undefined;
   readonly expected: string | undefined;
+  readonly missing: boolean;
   /** What is wrong, without the place. */
   readonly detail: string;
 
@@ -68,6 +71,20 @@ export class TraceFormatError extends GorewindError {
     this.version = at.version;
     this.thread = at.thread;
     this.expected = at.expected;
+    this.missing = at.missing ?? false;
+  }
+
+  /** The same error as one of a stream that ended early. */
+  asTruncated(): TraceFormatError {
+    return new TraceFormatError("truncated", this.detail, this, { cause: this.cause });
+  }
+
+  /** The same error, its offset counted from further back. */
+  movedBy(offset: number): TraceFormatError {
+    if (this.offset === undefined) return this;
+    const { kind, detail, generation, batch, version, thread, expected, missing } = this;
+    const at = { offset: this.offset + offset, generation, batch, version, thread, expected, missing };
+    return new TraceFormatError(kind, detail, at, { cause: this.cause });
   }
 
   /** The same error with more known about its place; what it already knew wins. */
@@ -82,6 +99,7 @@ export class TraceFormatError extends GorewindError {
         version: this.version ?? position.version,
         thread: this.thread ?? position.thread,
         expected: this.expected ?? position.expected,
+        missing: this.missing,
       },
       { cause: this.cause },
     );

@@ -57,6 +57,8 @@ export interface RawGeneration {
    * a batch (which is left out).
    */
   readonly cut: TraceFormatError | undefined;
+  /** Nothing but the end of the stream marks its end (before 1.26), so it may be incomplete. */
+  readonly endsStream: boolean;
 }
 
 /** Where the framing stands in the stream. */
@@ -313,6 +315,7 @@ export class Framing {
       sync: peekSync(bytes, batches, this.#version!),
       gap: this.#gap,
       cut,
+      endsStream: this.#version! < 26 && this.#state === phase.done,
     };
     this.#start = end;
     this.#batches = new BatchIndex();

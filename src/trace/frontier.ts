@@ -118,14 +118,8 @@ export class Frontier {
   #placed(error: unknown, batch: number): unknown {
     if (!(error instanceof TraceFormatError)) return error;
     const { raw } = this.#generation!;
-    return new TraceFormatError(error.kind, error.detail, {
-      offset: error.offset === undefined ? undefined : raw.offset + error.offset,
-      generation: raw.number,
-      version: raw.version,
-      batch,
-      thread: raw.batches.threads[batch],
-      expected: error.expected,
-    });
+    const thread = raw.batches.threads[batch];
+    return error.movedBy(raw.offset).at({ generation: raw.number, version: raw.version, batch, thread });
   }
 
   /** Time of the earliest next event; Infinity if there is none. */

@@ -153,23 +153,17 @@ export function decodeGeneration(raw: RawGeneration, timeBase: number | undefine
   };
 }
 
-/** A generation whose mandatory parts are missing: cut off if the stream ended there, else broken. */
+/** A mandatory part of the generation is missing. */
 function incomplete(raw: RawGeneration, detail: string): TraceFormatError {
-  return new TraceFormatError(raw.cut === undefined && raw.version >= 26 ? "corrupt" : "truncated", detail, {
+  return new TraceFormatError("corrupt", detail, {
     generation: raw.number,
     version: raw.version,
     offset: raw.offset + raw.bytes.length,
+    missing: true,
   });
 }
 
 function placed(error: unknown, raw: RawGeneration, batch: number | undefined): unknown {
   if (!(error instanceof TraceFormatError)) return error;
-  const shifted =
-    error.offset === undefined
-      ? error
-      : new TraceFormatError(error.kind, error.detail, {
-          offset: raw.offset + error.offset,
-          expected: error.expected,
-        });
-  return shifted.at({ generation: raw.number, batch, version: raw.version });
+  return error.movedBy(raw.offset).at({ generation: raw.number, batch, version: raw.version });
 }

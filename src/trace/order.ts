@@ -408,7 +408,7 @@ export class Ordering {
     }
     // Not yet. Try the other threads in order of time; a sorted min-heap is still a min-heap.
     if (attempt === 0) frontier.sort();
-    if (attempt + 1 >= frontier.length) throw s.fail(frontier.describeStuck());
+    if (attempt + 1 >= frontier.length) throw s.absent(frontier.describeStuck());
     this.#attempt = attempt + 1;
   }
 

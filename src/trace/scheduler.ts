@@ -5,7 +5,7 @@
 
 import type { EventColumns } from "./columns.ts";
 import { TraceFormatError } from "./error.ts";
-import type { TraceFormatErrorKind } from "./error.ts";
+import type { TraceFormatErrorKind, TracePosition } from "./error.ts";
 import type { DecodedGeneration } from "./generation.ts";
 import { GoroutineTable, ProcTable, ThreadTable } from "./resources.ts";
 import { eventName } from "./spec.ts";
@@ -146,14 +146,14 @@ export class Scheduler {
   /** Index of a stack id; corrupt if the generation has no such stack. */
   stack(id: number): number {
     const index = this.generation!.stacks.find(id);
-    if (index < 0) throw this.fail(`found invalid stack ID ${id} for event ${eventName(this.type)}`);
+    if (index < 0) throw this.absent(`found invalid stack ID ${id} for event ${eventName(this.type)}`);
     return index;
   }
 
   /** Index of a string id; corrupt if the generation has no such string. */
   string(id: number): number {
     const index = this.generation!.strings.find(id);
-    if (index < 0) throw this.fail(`found invalid string ID ${id} for event ${eventName(this.type)}`);
+    if (index < 0) throw this.absent(`found invalid string ID ${id} for event ${eventName(this.type)}`);
     return index;
   }
 
@@ -205,11 +205,20 @@ export class Scheduler {
 
   /** An error at the current event. */
   fail(detail: string, kind: TraceFormatErrorKind = "corrupt"): TraceFormatError {
-    return new TraceFormatError(kind, `${detail} [${eventName(this.type)}]`, {
+    return new TraceFormatError(kind, `${detail} [${eventName(this.type)}]`, this.#position());
+  }
+
+  /** An error at the current event: something it needs is not in the generation. */
+  absent(detail: string): TraceFormatError {
+    return new TraceFormatError("corrupt", detail, { ...this.#position(), missing: true });
+  }
+
+  #position(): TracePosition {
+    return {
       offset: this.generation === undefined ? undefined : this.generation.raw.offset + this.offset,
       generation: this.generation?.number,
       version: this.generation?.version,
       thread: this.thread,
-    });
+    };
   }
 }

@@ -155,10 +155,8 @@ export class StackTable {
     for (let frame = 1; frame <= this.#frameCount; frame++) {
       const func = strings.find(this.#func[frame]!);
       const file = strings.find(this.#file[frame]!);
-      if (func < 0)
-        throw new TraceFormatError("corrupt", `found invalid func string ID ${this.#func[frame]}`);
-      if (file < 0)
-        throw new TraceFormatError("corrupt", `found invalid file string ID ${this.#file[frame]}`);
+      if (func < 0) throw absent("func", this.#func[frame]!);
+      if (file < 0) throw absent("file", this.#file[frame]!);
       this.#func[frame] = func;
       this.#file[frame] = file;
     }
@@ -246,4 +244,8 @@ export class StackTable {
       line: this.line(frame),
     }));
   }
+}
+
+function absent(what: string, id: number): TraceFormatError {
+  return new TraceFormatError("corrupt", `found invalid ${what} string ID ${id}`, { missing: true });
 }
