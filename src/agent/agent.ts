@@ -9,6 +9,7 @@ import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
+import { Judge } from "./judge.ts";
 import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
@@ -17,9 +18,9 @@ import { Spool } from "../store/spool/spool.ts";
 import type { Store } from "../store/store.ts";
 import { Uploader } from "../store/uploader.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Decision } from "../triggers/decision.ts";
-import { createTriggerEngine, type TriggerEngine } from "../triggers/engine.ts";
+import type { TriggerOptions } from "../triggers/rule.ts";
 import { createAgentApi } from "./api.ts";
+import { BaselineFile } from "./baselines.ts";
 import { CaptureCoordinator } from "./captures.ts";
 import { Shelf } from "./shelf.ts";
 import { TargetSet, type WatchedTarget } from "./targets.ts";
@@ -33,7 +34,6 @@ export interface AgentDependencies {
   readonly readConfig: () => Promise<Config>;
 }
 
-const TICK = milliseconds(1000);
 /** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
 const DRAIN_CAPTURES = milliseconds(8000);
 const DRAIN_UPLOADS = milliseconds(5000);
@@ -54,7 +54,7 @@ export class Agent {
   readonly #targets: TargetSet;
   readonly #captures: CaptureCoordinator;
   readonly #uploading = new AbortController();
-  #engine: TriggerEngine;
+  readonly #judge: Judge;
   #config: Config;
   #http: HttpServer | undefined;
 
@@ -90,7 +90,13 @@ export class Agent {
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       maxConcurrent: config.options.capture.maxConcurrent,
     });
-    this.#engine = this.#createEngine(config);
+    this.#judge = new Judge(triggerOptionsOf(config), {
+      clock,
+      random,
+      emit,
+      onFired: (firing) => this.#captures.fire(firing),
+      baselines: new BaselineFile(config.options.spool.path),
+    });
   }
 
   /**
@@ -128,20 +134,21 @@ export class Agent {
         shelf,
         reload: () => this.reload(),
         trigger: (target, reason, capture) =>
-          this.#captures.fire(this.#engine.manual(target, reason, clock.now(), { capture })),
+          this.#captures.fire(this.#judge.manual(target, reason, { capture })),
+        triggers: (filter) => this.#judge.engine.explain(clock.now(), filter),
       }),
     );
     telemetry.measureSpool(() => this.#spool.usage());
+    await this.#judge.recall();
     this.#apply(this.#config);
-    this.#background.push(this.#uploader.run(this.#uploading.signal), this.#tick());
+    this.#background.push(this.#uploader.run(this.#uploading.signal), this.#judge.run(this.#stopping.signal));
     this.#emit({ kind: "agent.started", version: identity.version, address: this.#http.address });
   }
 
   /** Captures every target now: what SIGUSR2 asks for. */
   captureAll(reason: string): void {
-    const now = this.#deps.clock.now();
     for (const name of this.#targets.names()) {
-      this.#captures.fire(this.#engine.manual(name, reason, now, { origin: "signal" }));
+      this.#captures.fire(this.#judge.manual(name, reason, { origin: "signal" }));
     }
   }
 
@@ -155,7 +162,7 @@ export class Agent {
       const next = await this.#deps.readConfig();
       requireRestartless(this.#config, next);
       this.#config = next;
-      this.#engine = this.#createEngine(next);
+      this.#judge.reload(triggerOptionsOf(next));
       this.#apply(next);
     } catch (error) {
       if (error instanceof ConfigError) {
@@ -186,7 +193,7 @@ export class Agent {
     this.#deps.telemetry.setLogLevel(config.options.log);
     this.#targets.apply(config.targets);
     const now = this.#deps.clock.now();
-    for (const { target } of config.targets) this.#engine.addTarget(target.name, target.labels, now);
+    for (const { target } of config.targets) this.#judge.engine.addTarget(target.name, target.labels, now);
     const { hash, file, targets, options } = config;
     this.#emit({
       kind: "config.loaded",
@@ -195,11 +202,6 @@ export class Agent {
       targets: targets.length,
       triggers: options.triggers.length,
     });
-  }
-
-  #createEngine(config: Config): TriggerEngine {
-    const { triggers: rules, triggerLimits: limits } = config.options;
-    return createTriggerEngine({ rules, limits }, { random: this.#deps.random });
   }
 
   /** Runs inside the socket's read: hands a copy to the analysis and returns. */
@@ -220,7 +222,7 @@ export class Agent {
   #observed(answer: Extract<FromAnalyser, { kind: "observed" }>): void {
     const watched = this.#targets.get(answer.target);
     if (watched === undefined) return;
-    this.#judge({
+    this.#take({
       target: answer.target,
       targetLabels: watched.target.labels,
       source: "trace",
@@ -236,7 +238,7 @@ export class Agent {
     const observations = lifeSignals(event);
     const watched = this.#targets.get(event.target);
     if (observations.length === 0 || watched === undefined || this.#stopping.signal.aborted) return;
-    this.#judge({
+    this.#take({
       target: event.target,
       targetLabels: watched.target.labels,
       source: "target",
@@ -246,37 +248,9 @@ export class Agent {
     });
   }
 
-  #judge(batch: ObservationBatch): void {
+  #take(batch: ObservationBatch): void {
     this.#deps.telemetry.observe(batch);
-    this.#decide(this.#engine.observe(batch, this.#deps.clock.now()));
-  }
-
-  #decide(decisions: readonly Decision[]): void {
-    for (const decision of decisions) {
-      const { rule, target, severity, message } = decision;
-      if (decision.kind === "suppressed") {
-        this.#emit({
-          kind: "trigger.suppressed",
-          rule,
-          target,
-          reason: decision.reason,
-          message: `${message}: ${decision.detail}`,
-        });
-        continue;
-      }
-      const { value, threshold, unit } = decision;
-      this.#emit({ kind: "trigger.fired", rule, target, severity, value, threshold, unit, message });
-      this.#captures.fire(decision);
-    }
-  }
-
-  async #tick(): Promise<void> {
-    const { signal } = this.#stopping;
-    const { clock } = this.#deps;
-    while (!signal.aborted) {
-      await clock.sleep(TICK, signal).catch(() => undefined);
-      if (!signal.aborted) this.#decide(this.#engine.tick(clock.now()));
-    }
+    this.#judge.observe(batch);
   }
 
   async #drainUploads(): Promise<void> {
@@ -290,16 +264,20 @@ export class Agent {
 
   #forget(target: string): void {
     this.#pool.forget(target);
-    this.#engine.removeTarget(target);
+    this.#judge.engine.removeTarget(target);
     this.#deps.telemetry.removeTarget(target);
   }
 
   #emit(event: AgentEvent): void {
     this.#deps.telemetry.emit(event);
     if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
-      this.#engine.recordBytes(event.bytes, this.#deps.clock.now());
+      this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());
     }
   }
+}
+
+function triggerOptionsOf({ options }: Config): TriggerOptions {
+  return { rules: options.triggers, limits: options.triggerLimits };
 }
 
 /** What is opened once at start cannot change while it is in use. */

@@ -12,6 +12,7 @@ export interface ApiParts {
   readonly shelf: Shelf;
   readonly reload: () => Promise<void>;
   readonly trigger: (target: string, reason: string, capture: CaptureRequest) => string | undefined;
+  readonly triggers: AgentApi["triggers"];
 }
 
 /** The running agent as its HTTP interface sees it. */
@@ -30,6 +31,7 @@ export function createAgentApi(parts: ApiParts): AgentApi {
     capture: (id, signal) => shelf.find(id, signal),
     download: (id, file, signal) => shelf.download(id, file, signal),
     trigger: (target, request) => parts.trigger(target, request.reason, captureOf(request)),
+    triggers: parts.triggers,
     resolveTarget: (name) => resolve(targets, name),
   };
 }

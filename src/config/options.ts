@@ -46,8 +46,8 @@ export const configSchema = z
       .describe("Which Go services to watch, and how.")
       .superRefine(uniqueJobNames),
     triggers: triggersOptions,
-    trigger_templates: triggerTemplatesOptions,
     trigger_defaults: triggerDefaultsOptions,
+    trigger_templates: triggerTemplatesOptions,
     trigger_limits: triggerLimitsOptions,
     store: storeSchema
       .prefault({ kind: "filesystem", path: "gorewind-captures" })

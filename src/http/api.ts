@@ -56,6 +56,8 @@ export interface AgentApi {
   download(id: string, file: string, signal: AbortSignal): Promise<CaptureDownload | undefined>;
   /** The id of the capture that was begun or joined; undefined when it was refused. */
   trigger(target: string, request: ManualCapture): string | undefined;
+  /** Why each rule fires, or does not. Plain data. */
+  triggers(filter: { readonly rule?: string; readonly target?: string }): readonly unknown[];
   /** The one target `name` means: its name, or its job or address where that is unique. */
   resolveTarget(name: string): string | undefined;
 }
@@ -81,6 +83,12 @@ export function createApi(agent: AgentApi): Hono {
   });
   app.get("/api/v1/targets", (c) => c.json({ targets: agent.targets() }));
   app.post("/api/v1/targets/:name/capture", (c) => triggerCapture(agent, c));
+  app.get("/api/v1/triggers", (c) => {
+    const rule = c.req.query("rule");
+    const target = c.req.query("target");
+    const filter = { ...(rule !== undefined && { rule }), ...(target !== undefined && { target }) };
+    return c.json({ triggers: agent.triggers(filter) });
+  });
   app.get("/api/v1/captures", async (c) => {
     const limit = Number(c.req.query("limit") ?? 100);
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) {

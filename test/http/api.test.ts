@@ -12,6 +12,7 @@ function api(more: Partial<AgentApi> = {}) {
     captures: () => Promise.resolve([]),
     capture: () => Promise.resolve(undefined),
     download: () => Promise.resolve(undefined),
+    triggers: () => [],
     trigger: () => "20260101t000000000-abc",
     resolveTarget: (name) => (name === "shop" ? "shop@127.0.0.1:6060" : undefined),
     ...more,
