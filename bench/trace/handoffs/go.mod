@@ -1,3 +1,4 @@
 module gorewind/handoffs
 
-go 1.22
+// Also built with Go 1.21, the last that writes the v1 format.
+go 1.21

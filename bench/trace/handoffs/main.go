@@ -29,7 +29,7 @@ func main() {
 	}
 	var stop atomic.Bool
 	var group sync.WaitGroup
-	for range *workers {
+	for w := 0; w < *workers; w++ {
 		ping, pong := make(chan int), make(chan int)
 		group.Add(2)
 		go func() {
@@ -67,7 +67,7 @@ var sink atomic.Pointer[[]byte]
 // short runs two goroutines to their end; now and then within a task, with a region, a log line and a syscall.
 func short(n int) {
 	var group sync.WaitGroup
-	for range 2 {
+	for i := 0; i < 2; i++ {
 		group.Add(1)
 		go func() {
 			defer group.Done()

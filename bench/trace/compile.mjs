@@ -1,0 +1,47 @@
+/** Compiles what the benches and the fuzzer run: the engine as users get it, and the test tools they share. */
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** Compiles into a folder under node_modules/.cache and returns a function that imports a module of the repository. */
+export function compile() {
+  const out = join(root, "node_modules/.cache/gorewind/bench-trace");
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const config = join(out, "tsconfig.json");
+  writeFileSync(
+    config,
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: {
+        noEmit: false,
+        allowImportingTsExtensions: false,
+        rewriteRelativeImportExtensions: true,
+        rootDir: root,
+        outDir: out,
+      },
+      files: [
+        "src/trace/reader.ts",
+        "src/trace/framing.ts",
+        "test/trace/mutate.ts",
+        "test/support/trace-builder.ts",
+      ].map((file) => join(root, file)),
+      include: [],
+    }),
+  );
+  // The cache lies under node_modules, whose nearest package.json decides how .js is read.
+  writeFileSync(join(out, "package.json"), '{ "type": "module" }');
+  execFileSync("npx", ["tsc", "-p", config], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  return (module) => import(pathToFileURL(join(out, module.replace(/\.ts$/, ".js"))).href);
+}
+
+/** Builds a Go program of the repository; returns the binary's path. */
+export function buildGo(folder, name) {
+  const binary = join(root, "node_modules/.cache/gorewind", `bench-${name}`);
+  execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, folder), stdio: "inherit" });
+  return binary;
+}
