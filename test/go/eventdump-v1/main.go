@@ -2,7 +2,7 @@
 //
 //	eventdump-v1 events FILE      one JSON array per event
 //	eventdump-v1 verdicts DIR     one JSON array [name, events, error] per file
-//	eventdump-v1 time FILE RUNS   nanoseconds and events of each run of the ReadEvent loop, file in memory
+//	eventdump-v1 time FILE RUNS   [nanoseconds, events, peak resident KiB so far] of each run, file in memory
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/exp/trace"
@@ -178,7 +179,12 @@ func measure(file string, runs int, enc *json.Encoder) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := enc.Encode([]any{time.Since(start).Nanoseconds(), n}); err != nil {
+		took := time.Since(start).Nanoseconds()
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+			log.Fatal(err)
+		}
+		if err := enc.Encode([]any{took, n, usage.Maxrss}); err != nil {
 			log.Fatal(err)
 		}
 	}
