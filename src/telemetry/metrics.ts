@@ -284,6 +284,7 @@ export class Metrics {
         this.#retention.inc({ reason: event.reason });
         return;
       case "retention.failed":
+      case "index.failed":
       case "spool.journal_failed":
       case "spool.remove_failed":
       case "agent.problem":
