@@ -63,6 +63,11 @@ export class StackPool {
     return frames.length === 0 ? "" : this.frames[frames[0]!]!.func;
   }
 
+  /** Whether none of its frames has a PC: the runtime writes such a stack where it cannot take one. */
+  isBlank(stack: number): boolean {
+    return this.framesOf(stack).every((frame) => this.frames[frame]!.pc === 0);
+  }
+
   /** The frames as objects, leaf first. */
   resolve(stack: number): PoolFrame[] {
     return Array.from(this.framesOf(stack), (frame) => this.frames[frame]!);
