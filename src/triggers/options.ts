@@ -241,7 +241,7 @@ const shared = {
   limits: limits.optional().describe("How often it may fire."),
 };
 
-const when = condition
+const ownCondition = condition
   .optional()
   .describe("The condition. Over a template: what is different, or another one.");
 
@@ -256,7 +256,7 @@ const ruleShape = z.strictObject({
     .string()
     .optional()
     .describe("A name of trigger_templates: what the rule itself does not say is taken from there."),
-  when,
+  when: ownCondition,
   ...shared,
 });
 
@@ -309,7 +309,7 @@ export const triggersOptions = z
 
 /** `trigger_templates:` and `trigger_defaults:`; `expandTriggers` puts them under the rules before the schema sees them. */
 export const triggerTemplatesOptions = z
-  .record(z.string().max(64), z.strictObject({ when, ...shared }))
+  .record(z.string().max(64), z.strictObject({ when: ownCondition, ...shared }))
   .optional()
   .describe("Rules to be shared: a rule names one as its template, and says only what is different.");
 export const triggerDefaultsOptions = z
@@ -349,3 +349,13 @@ export const triggerLimitsOptions = z
   }))
   .prefault({})
   .describe("What all rules together may cost. Manual captures never count.");
+
+/** A file of rules by itself, as rule tests name it: what a configuration says of triggers, and no more. */
+export const ruleFileOptions = z
+  .strictObject({
+    triggers: triggersOptions,
+    trigger_templates: triggerTemplatesOptions,
+    trigger_defaults: triggerDefaultsOptions,
+    trigger_limits: triggerLimitsOptions,
+  })
+  .transform(({ triggers, trigger_limits: triggerLimits }) => ({ rules: triggers, limits: triggerLimits }));

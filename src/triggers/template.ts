@@ -16,7 +16,7 @@ export function expandTriggers(document: unknown): unknown {
   const expand = (rule: unknown): unknown => {
     if (!isDocument(rule)) return rule;
     const named = templateOf(rule, templates);
-    const { template, ...own } = rule;
+    const own = Object.fromEntries(Object.entries(rule).filter(([key]) => key !== "template"));
     // A template that is not there stays named: the schema says so at its place.
     const base = named === undefined ? rule : merge(named, own);
     return isDocument(defaults) ? merge(defaults, base) : base;
