@@ -33,6 +33,7 @@ export function keyTemplateProblem(template: string): string | undefined {
   const unknown = used.find((name) => !isField(name));
   if (unknown !== undefined) return `knows no {${unknown}}: use ${FIELDS.map((f) => `{${f}}`).join(", ")}`;
   if (!used.includes("id")) return "must hold {id}: without it two captures may take the same key";
+  if (template.startsWith("index=")) return "must not begin with index=, where the index lies";
   const rest = template.replaceAll(PLACEHOLDER, "x");
   if (!/^[\w./=-]+$/.test(rest)) return "may hold letters, digits and . _ - = / beside its placeholders";
   if (rest.split("/").some((segment) => segment === "" || /^\.+$/.test(segment))) {

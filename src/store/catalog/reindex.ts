@@ -35,12 +35,18 @@ export async function reindex(catalog: Catalog, now: number, signal: AbortSignal
   return found.length;
 }
 
-/** Writes one line to the index, for a command that changes one capture. */
+/**
+ * Notes in the index that one capture changed. A day that has no index gets none by this: half an index would hide
+ * the captures that are not in it.
+ */
 export async function noteChange(
   catalog: Catalog,
   row: IndexRow,
-  random: string,
+  token: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await putRows(catalog.store, `${dayFolder(dayOf(row.created))}change-${random}.parquet`, [row], signal);
+  const { store } = catalog;
+  const day = dayOf(row.created);
+  if (!(await indexedDays(store, signal)).includes(day)) return;
+  await putRows(store, `${dayFolder(day)}change-${token}.parquet`, [row], signal);
 }

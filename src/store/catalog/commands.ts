@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import { MANIFEST_NAME, TRACE_NAME, type Manifest } from "../../capture/manifest.ts";
+import type { IndexRow } from "../index/row.ts";
+import type { Catalog } from "./catalog.ts";
+import { diffManifests, type Difference } from "./diff.ts";
+import { downloadCapture, type DownloadProgress } from "./download.ts";
+import { noteChange } from "./reindex.ts";
+import { verifyCapture, type VerifiedFile } from "./verify.ts";
+
+/** What `gorewind captures` does, one function a subcommand; printing is the command's own. */
+
+export interface CaptureAt {
+  readonly row: IndexRow;
+  readonly manifest: Manifest;
+  readonly prefix: string;
+}
+
+/** @param id or the unambiguous beginning or end of one. @throws {StoreError} `not_found`, `ambiguous`. */
+export async function openCapture(catalog: Catalog, id: string, signal: AbortSignal): Promise<CaptureAt> {
+  const row = await catalog.find(id, signal);
+  return { row, manifest: await catalog.manifest(row.prefix, signal), prefix: row.prefix };
+}
+
+/** Fetches a capture into `parent/<id>` and returns that folder. A second call goes on where the first was stopped. */
+export async function getCapture(
+  catalog: Catalog,
+  id: string,
+  parent: string,
+  onProgress: (progress: DownloadProgress) => void,
+  signal: AbortSignal,
+): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
+  const capture = await openCapture(catalog, id, signal);
+  const folder = join(parent, capture.manifest.id);
+  await downloadCapture(catalog.store, capture, folder, onProgress, signal);
+  return { folder, manifest: capture.manifest };
+}
+
+/** The program that shows a fetched capture: `go tool trace` on its trace, or undefined when it has none. */
+export function viewerOf(manifest: Manifest, folder: string): readonly [string, ...string[]] | undefined {
+  const trace = manifest.files.find(({ name }) => name === TRACE_NAME);
+  return trace === undefined ? undefined : ["go", "tool", "trace", join(folder, TRACE_NAME)];
+}
+
+export async function diffCaptures(
+  catalog: Catalog,
+  a: string,
+  b: string,
+  signal: AbortSignal,
+): Promise<readonly Difference[]> {
+  const [left, right] = await Promise.all([openCapture(catalog, a, signal), openCapture(catalog, b, signal)]);
+  return diffManifests(left.manifest, right.manifest);
+}
+
+export async function checkCapture(
+  catalog: Catalog,
+  id: string,
+  signal: AbortSignal,
+): Promise<readonly VerifiedFile[]> {
+  return verifyCapture(catalog.store, await openCapture(catalog, id, signal), signal);
+}
+
+/** Who changes a capture, and when. */
+export interface Change {
+  readonly now: number;
+  /** Names the index's note of it: anything that nobody else picks. */
+  readonly token: string;
+}
+
+export async function pinCapture(
+  catalog: Catalog,
+  id: string,
+  pinned: boolean,
+  { now, token }: Change,
+  signal: AbortSignal,
+): Promise<IndexRow> {
+  const row = await catalog.pin(await catalog.find(id, signal), pinned, now, signal);
+  await noteChange(catalog, row, token, signal);
+  return row;
+}
+
+export async function removeCapture(
+  catalog: Catalog,
+  id: string,
+  { now, token }: Change,
+  signal: AbortSignal,
+): Promise<IndexRow> {
+  const row = await catalog.remove(await catalog.find(id, signal), now, signal);
+  await noteChange(catalog, row, token, signal);
+  return row;
+}
+
+/** Links to each file and to the manifest, or undefined where the store can make none. */
+export async function linksOf(
+  catalog: Catalog,
+  { manifest, prefix }: CaptureAt,
+  expiresInSeconds: number,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const { store } = catalog;
+  if (store.presign === undefined) return undefined;
+  const links: Record<string, string> = {};
+  for (const name of [...manifest.files.map((file) => file.name), MANIFEST_NAME]) {
+    links[name] = await store.presign(prefix + name, expiresInSeconds, signal);
+  }
+  return links;
+}
