@@ -23,6 +23,8 @@ const io: CommandIo = {
       for (const signal of signals) process.off(signal, handler);
     };
   },
+  now: Date.now,
+  random: Math.random,
   exit: (code) => process.exit(code),
 };
 

@@ -15,5 +15,9 @@ export interface CommandIo {
     signals: readonly NodeJS.Signals[],
     handler: (signal: NodeJS.Signals) => void,
   ) => () => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly exit: (code: number) => never;
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
+import { addCaptureCommands } from "./captures/commands.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
@@ -57,6 +58,7 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
       const { printSchema } = await import("./check.ts");
       done(printSchema(io));
     });
+  addCaptureCommands(program, io, done);
   return program;
 }
 

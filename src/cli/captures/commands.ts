@@ -1,0 +1,137 @@
+import { Option, type Command } from "commander";
+import { S3_PRESETS } from "../../store/options.ts";
+import type { CommandIo } from "../io.ts";
+import type { StoreArguments } from "../store-argument.ts";
+import type { GetArguments } from "./get.ts";
+import type { ListArguments } from "./list.ts";
+
+type Done = (code: number) => void;
+
+/** Adds `captures …` and `verify`. */
+export function addCaptureCommands(program: Command, io: CommandIo, done: Done): void {
+  const captures = program.command("captures").description("list and fetch captures from a store");
+  addListing(captures, io, done);
+  addFetching(captures, io, done);
+  addChanging(captures, io, done);
+
+  withStore(
+    program.command("verify <id...>").description("re-check captures in place against their manifests"),
+    io,
+  ).action(async (ids: string[], args: StoreArguments) => {
+    const { verifyCaptures } = await import("./change.ts");
+    done(await abortable(io, (signal) => verifyCaptures(ids, args, io, signal)));
+  });
+}
+
+function addListing(captures: Command, io: CommandIo, done: Done): void {
+  withStore(captures.command("ls").description("list captures, newest first"), io)
+    .option("--service <name>")
+    .option("--target <name>")
+    .option("--rule <name>")
+    .option("--severity <severity>", "this one or worse: info, warning, critical")
+    .option("--label <name=value...>", "labels of the target")
+    .option("--since <time>", "how long ago (2h, 7d), or a date and time")
+    .option("--until <time>")
+    .option("--min-value <number>", "observed value, in the signal's base unit")
+    .option("--max-value <number>")
+    .option("--pinned", "only pinned ones")
+    .option(
+      "--sort <key>",
+      "created, value, bytes, trace_bytes, generations or reasons; greatest first",
+      "created",
+    )
+    .option("--limit <n>", "at most so many", "50")
+    .option("--scan", "read every manifest instead of the index")
+    .option("--json", "one JSON object a line")
+    .action(async (args: ListArguments) => {
+      const { listCaptures } = await import("./list.ts");
+      done(await abortable(io, (signal) => listCaptures(args, io, signal)));
+    });
+  withStore(captures.command("diff <a> <b>").description("where two captures' manifests differ"), io).action(
+    async (a: string, b: string, args: StoreArguments) => {
+      const { diffCaptures } = await import("./change.ts");
+      done(await abortable(io, (signal) => diffCaptures([a, b], args, io, signal)));
+    },
+  );
+}
+
+function addFetching(captures: Command, io: CommandIo, done: Done): void {
+  withStore(
+    captures.command("get <id>").description("fetch a capture and check it; an end of its id will do"),
+    io,
+  )
+    .option("-o, --output <folder>", "put the capture's folder there (default: here)")
+    .action(async (id: string, args: GetArguments) => {
+      const { getCapture } = await import("./get.ts");
+      done(await abortable(io, (signal) => getCapture(id, args, io, signal)));
+    });
+  withStore(captures.command("open <id>").description("fetch a capture and start go tool trace"), io)
+    .option("-o, --output <folder>", "put the capture's folder there (default: the temporary folder)")
+    .action(async (id: string, args: GetArguments) => {
+      const { openCapture } = await import("./get.ts");
+      done(await abortable(io, (signal) => openCapture(id, args, io, signal)));
+    });
+  withStore(
+    captures.command("link <id> [file]").description("a link that works without credentials for a while"),
+    io,
+  )
+    .option("--expires <seconds>", "how long", "3600")
+    .action(async (id: string, file: string | undefined, args: StoreArguments & { expires: string }) => {
+      const { linkCapture } = await import("./change.ts");
+      done(
+        await abortable(io, (signal) =>
+          linkCapture(id, file ?? "trace.out", Number(args.expires), args, io, signal),
+        ),
+      );
+    });
+}
+
+function addChanging(captures: Command, io: CommandIo, done: Done): void {
+  for (const pinned of [true, false]) {
+    const name = pinned ? "pin" : "unpin";
+    const what = pinned ? "keep retention away from a capture" : "let retention come again";
+    withStore(captures.command(`${name} <id>`).description(what), io).action(
+      async (id: string, args: StoreArguments) => {
+        const { pinCapture } = await import("./change.ts");
+        done(await abortable(io, (signal) => pinCapture(id, pinned, args, io, signal)));
+      },
+    );
+  }
+  withStore(captures.command("rm <id...>").description("delete captures"), io).action(
+    async (ids: string[], args: StoreArguments) => {
+      const { removeCaptures } = await import("./change.ts");
+      done(await abortable(io, (signal) => removeCaptures(ids, args, io, signal)));
+    },
+  );
+  withStore(captures.command("reindex").description("make the index anew from the manifests"), io).action(
+    async (args: StoreArguments) => {
+      const { reindexCaptures } = await import("./change.ts");
+      done(await abortable(io, (signal) => reindexCaptures(args, io, signal)));
+    },
+  );
+}
+
+function withStore(command: Command, io: CommandIo): Command {
+  return command
+    .addOption(
+      new Option("--store <place>", "s3://bucket/prefix, or a folder").default(io.env["GOREWIND_STORE"]),
+    )
+    .option("-c, --config <file>", "take the store of this configuration")
+    .option("--endpoint <url>", "of an S3-compatible server")
+    .option("--region <name>")
+    .addOption(new Option("--preset <name>", "what the server is").choices([...S3_PRESETS]));
+}
+
+/** Runs a command that ends cleanly at Ctrl-C. */
+async function abortable(io: CommandIo, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const controller = new AbortController();
+  const off = io.onSignal(["SIGINT", "SIGTERM"], () => controller.abort());
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    if (controller.signal.aborted) return 130;
+    throw error;
+  } finally {
+    off();
+  }
+}

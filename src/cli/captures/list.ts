@@ -1,0 +1,140 @@
+import { parseDuration } from "../../base/duration.ts";
+import { GorewindError } from "../../base/errors.ts";
+import { formatSize } from "../../base/size.ts";
+import { Catalog } from "../../store/catalog/catalog.ts";
+import { SORT_KEYS, type CaptureFilter, type SortKey } from "../../store/catalog/filter.ts";
+import type { IndexRow } from "../../store/index/row.ts";
+import { formatValue } from "../../triggers/threshold.ts";
+import type { CommandIo } from "../io.ts";
+import { openStore, type StoreArguments } from "../store-argument.ts";
+import { formatTable } from "../table.ts";
+
+export interface ListArguments extends StoreArguments {
+  readonly service?: string;
+  readonly target?: string;
+  readonly rule?: string;
+  readonly severity?: string;
+  readonly label?: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly minValue?: string;
+  readonly maxValue?: string;
+  readonly pinned?: boolean;
+  readonly sort: string;
+  readonly limit: string;
+  readonly json?: boolean;
+  readonly scan?: boolean;
+}
+
+class UsageError extends GorewindError {}
+
+/** `gorewind captures ls`: what is in a store, newest first. */
+export async function listCaptures(args: ListArguments, io: CommandIo, signal: AbortSignal): Promise<number> {
+  const store = await openStore(args, io);
+  try {
+    const request = {
+      filter: filterOf(args, io.now()),
+      limit: positive("--limit", args.limit),
+      sort: sortOf(args.sort),
+      source: args.scan === true ? ("scan" as const) : ("auto" as const),
+    };
+    const rows = await new Catalog(store).list(request, signal);
+    io.out(
+      args.json === true
+        ? rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+        : format(rows, store.location),
+    );
+    return 0;
+  } finally {
+    store.close();
+  }
+}
+
+function format(rows: readonly IndexRow[], location: string): string {
+  if (rows.length === 0) return `no such captures in ${location}\n`;
+  return formatTable(
+    [
+      { title: "CREATED" },
+      { title: "ID" },
+      { title: "SERVICE" },
+      { title: "RULE" },
+      { title: "VALUE", align: "right" },
+      { title: "THRESHOLD", align: "right" },
+      { title: "SIZE", align: "right" },
+      { title: "" },
+    ],
+    rows.map((row) => [
+      new Date(row.created).toISOString().slice(0, 19).replace("T", " "),
+      row.id,
+      row.service,
+      row.reasons > 1 ? `${row.rule} +${row.reasons - 1}` : row.rule,
+      valueOf(row.value, row.unit),
+      valueOf(row.threshold, row.unit),
+      formatSize(row.bytes),
+      [row.pinned ? "pinned" : "", row.complete === false ? "incomplete" : ""].filter(Boolean).join(", "),
+    ]),
+  );
+}
+
+function valueOf(value: number | undefined, unit: string | undefined): string {
+  if (value === undefined) return "";
+  const [base = "count", perSecond] = (unit ?? "count").split("/");
+  const known = base === "seconds" || base === "bytes" || base === "ratio" ? base : "count";
+  return formatValue(value, { unit: known, perSecond: perSecond !== undefined });
+}
+
+function filterOf(args: ListArguments, now: number): CaptureFilter {
+  const { service, target, rule, severity, pinned } = args;
+  const labels = Object.fromEntries((args.label ?? []).map(splitLabel));
+  return {
+    ...(service !== undefined && { service }),
+    ...(target !== undefined && { target }),
+    ...(rule !== undefined && { rule }),
+    ...(severity !== undefined && { severity }),
+    ...(pinned !== undefined && { pinned }),
+    ...(args.label !== undefined && { labels }),
+    ...(args.since !== undefined && { since: timeOf("--since", args.since, now) }),
+    ...(args.until !== undefined && { until: timeOf("--until", args.until, now) }),
+    ...(args.minValue !== undefined && { minValue: numberOf("--min-value", args.minValue) }),
+    ...(args.maxValue !== undefined && { maxValue: numberOf("--max-value", args.maxValue) }),
+  };
+}
+
+function splitLabel(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UsageError("usage", `--label: expected name=value, not "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** A duration back from now, or a date and time. */
+function timeOf(option: string, text: string, now: number): number {
+  const ago = parseDuration(text);
+  if (ago !== undefined) return now - ago;
+  const at = Date.parse(text);
+  if (!Number.isNaN(at)) return at;
+  throw new UsageError(
+    "usage",
+    `${option}: expected how long ago (2h, 7d) or a time (2026-11-23T10:00:00Z), not "${text}"`,
+  );
+}
+
+function numberOf(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new UsageError(
+    "usage",
+    `${option}: expected a number in the signal's base unit (seconds, bytes), not "${text}"`,
+  );
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new UsageError("usage", `${option}: expected a whole number above 0, not "${text}"`);
+}
+
+function sortOf(text: string): SortKey {
+  const found = SORT_KEYS.find((key) => key === text);
+  if (found !== undefined) return found;
+  throw new UsageError("usage", `--sort: expected one of ${SORT_KEYS.join(", ")}, not "${text}"`);
+}
