@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { addCaptureCommands } from "./captures/commands.ts";
 import type { CommandIo } from "./io.ts";
+import type { TriggersArguments } from "./triggers.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
 const FAILED = 1;
@@ -58,6 +59,18 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
       const { printSchema } = await import("./check.ts");
       done(printSchema(io));
     });
+  program
+    .command("triggers")
+    .description("ask a running agent why each rule fires, or does not")
+    .option("--agent <url>", "the agent", io.env["GOREWIND_AGENT"] ?? "http://127.0.0.1:7099")
+    .option("--rule <name>")
+    .option("--target <name>")
+    .option("--json")
+    .action(async (args: TriggersArguments) => {
+      const { showTriggers } = await import("./triggers.ts");
+      done(await showTriggers(args, io));
+    });
+
   addCaptureCommands(program, io, done);
   return program;
 }

@@ -154,6 +154,26 @@ describe.skipIf(skip)("gorewind run", { timeout: 60_000 }, () => {
     expect(text).toMatch(/^gorewind_build_info\{version="\d+\.\d+\.\d+",node="v\d+/m);
   });
 
+  it("says why each rule fires, or does not", async () => {
+    const rules = `
+triggers:
+  - { name: slow, when: { signal: task_duration_seconds, labels: { task: checkout }, above: 50ms }, limits: { cooldown: 1h } }
+  - { name: never, when: { signal: stw_pause_seconds, above: 10s } }
+`;
+    const { agent } = await shopAndAgent(rules);
+    await agent.event((line) => line.event === "trigger.suppressed" && line["reason"] === "cooldown");
+    const { exitCode, stdout } = await run(process.execPath, [
+      join(repoRoot, "bin", "gorewind.mjs"),
+      "triggers",
+      "--agent",
+      agent.url,
+    ]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^slow \(warning\): 1 target\n {2}shop@[^\n]*\{task="checkout"\}: .*cooldown/m);
+    expect(stdout).toMatch(/fired 1 time/);
+    expect(stdout).toMatch(/^never \(warning\): 1 target/m);
+  });
+
   it("stops cleanly at SIGTERM, with the capture in progress stored", async () => {
     const { agent } = await shopAndAgent();
     await sealed(agent, 1);
