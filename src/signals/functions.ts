@@ -1,4 +1,4 @@
-/** What a function's name says: its package, and whether it is the runtime's, plumbing, or the program's own. */
+/** What a function's name says: its package, and whether that is plumbing or what one looks for. */
 
 /** Import path of a function's package: `net/http` of `net/http.(*conn).serve`, `github.com/a/b` of `github.com/a/b.F`. */
 export function packageOf(name: string): string {
@@ -25,11 +25,6 @@ const PLUMBING = new Set([
   "time",
 ]);
 
-export function isRuntime(name: string): boolean {
-  const folder = packageOf(name);
-  return folder === "runtime" || folder.startsWith("runtime/") || folder.startsWith("internal/");
-}
-
 export function isPlumbing(name: string): boolean {
   const folder = packageOf(name);
   return (
@@ -43,9 +38,9 @@ export function isPlumbing(name: string): boolean {
 }
 
 /**
- * The function by which a stack (names, leaf first) is called: the first that is not plumbing, else the first outside
- * the runtime, else its root. Undefined for an empty stack.
+ * The function that waits there, or calls the system: the first of a stack (names, leaf first) that is not plumbing. A
+ * goroutine that is all plumbing is named by its root. Undefined for an empty stack.
  */
 export function siteOf(names: readonly string[]): string | undefined {
-  return names.find((name) => !isPlumbing(name)) ?? names.find((name) => !isRuntime(name)) ?? names.at(-1);
+  return names.find((name) => !isPlumbing(name)) ?? names.at(-1);
 }

@@ -10,8 +10,7 @@
  * name then.
  */
 
-import { packageOf } from "./functions.ts";
-import { UNKNOWN } from "./names.ts";
+import { isPlumbing, packageOf } from "./functions.ts";
 
 /** What a stack says of its goroutine's request. */
 export const RequestMark = {
@@ -38,6 +37,7 @@ const SERVER_CALLS_HANDLER = "net/http.serverHandler.ServeHTTP";
 /** Routers and wrappers: what they call is the handler. By package; sub-packages too. */
 const ROUTERS = [
   "net/http",
+  "golang.org/x/net",
   "google.golang.org/grpc",
   "github.com/gorilla/mux",
   "github.com/gorilla/handlers",
@@ -53,12 +53,12 @@ const ROUTERS = [
 ];
 
 /** Whether a goroutine with this root lives for one request. */
-export function servesOne(root: string): boolean {
+function servesOne(root: string): boolean {
   return HTTP2_STREAM.test(root) || GRPC_STREAM.test(root);
 }
 
 /** Whether a goroutine with this root serves requests one after another. */
-export function servesMany(root: string): boolean {
+function servesMany(root: string): boolean {
   return root === HTTP_CONNECTION;
 }
 
@@ -69,6 +69,7 @@ export interface MarkedStack {
 }
 
 const NOTHING: MarkedStack = { mark: RequestMark.none, request: undefined };
+const SERVING: MarkedStack = { mark: RequestMark.serving, request: undefined };
 
 /** What a stack (function names, leaf first) says of its goroutine's request. */
 export function markStack(names: readonly string[]): MarkedStack {
@@ -80,24 +81,21 @@ export function markStack(names: readonly string[]): MarkedStack {
     if (next.endsWith(".(*conn).readRequest") || next === "bufio.(*Reader).Peek") {
       return { mark: RequestMark.idle, request: undefined };
     }
-    if (names.includes(SERVER_CALLS_HANDLER)) {
-      return { mark: RequestMark.handler, request: handlerOf(names) };
-    }
-    return next.includes(".(*response).") ? { mark: RequestMark.serving, request: undefined } : NOTHING;
+    if (names.includes(SERVER_CALLS_HANDLER)) return served(names);
+    return next.includes(".(*response).") ? SERVING : NOTHING;
   }
-  if (!servesOne(root)) return NOTHING;
-  const request = handlerOf(names);
-  return request === UNKNOWN
-    ? { mark: RequestMark.serving, request: undefined }
-    : { mark: RequestMark.handler, request };
+  return servesOne(root) ? served(names) : NOTHING;
 }
 
-/** The outermost function that is neither server nor router: the program's handler. */
-function handlerOf(names: readonly string[]): string {
+/** In the outermost function that is neither server nor router: the program's handler. */
+function served(names: readonly string[]): MarkedStack {
   for (let i = names.length - 1; i >= 0; i--) {
     const name = names[i]!;
-    const folder = packageOf(name);
-    if (!ROUTERS.some((router) => folder === router || folder.startsWith(`${router}/`))) return name;
+    if (!isPlumbing(name) && !isRouter(packageOf(name))) return { mark: RequestMark.handler, request: name };
   }
-  return UNKNOWN;
+  return SERVING;
+}
+
+function isRouter(folder: string): boolean {
+  return ROUTERS.some((router) => folder === router || folder.startsWith(`${router}/`));
 }

@@ -1,0 +1,3 @@
+module gorewind.test/signals
+
+go 1.22
