@@ -24,9 +24,9 @@ interface OpenRegion {
   readonly outer: OpenRegion | undefined;
 }
 
-/** Checks the events in `order` and completes their `type` and `proc`. Throws `corrupt` at the first broken rule. */
-export function checkEvents(events: MergedEvents, order: Uint32Array, scan: V1Scan): void {
-  new Checker(events, scan).run(order);
+/** Checks the events, in order of time, and completes their `type` and `proc`. Throws `corrupt` at the first broken rule. */
+export function checkEvents(events: MergedEvents, scan: V1Scan): void {
+  new Checker(events, scan).run();
 }
 
 class Checker {
@@ -75,11 +75,10 @@ class Checker {
     this.known[0] = 1;
   }
 
-  run(order: Uint32Array): void {
+  run(): void {
     const { type, proc, g, count } = this.events;
     const { syscall } = this;
-    for (let i = 0; i < count; i++) {
-      const row = order[i]!;
+    for (let row = 0; row < count; row++) {
       this.row = row;
       const kind = type[row]!;
       const goroutine = g[row]!;

@@ -42,7 +42,6 @@ export interface V1RowOptions {
 /** Rows of a v1 trace, batch by batch. */
 export class V1Converter {
   private readonly events: MergedEvents;
-  private readonly order: Uint32Array;
   private readonly scan: V1Scan;
   private readonly generation: Generation;
   private readonly cursor: V1Cursor;
@@ -77,15 +76,8 @@ export class V1Converter {
   private m = -1;
   private stack = 0;
 
-  constructor(
-    events: MergedEvents,
-    order: Uint32Array,
-    scan: V1Scan,
-    generation: Generation,
-    options: V1RowOptions,
-  ) {
+  constructor(events: MergedEvents, scan: V1Scan, generation: Generation, options: V1RowOptions) {
     this.events = events;
-    this.order = order;
     this.scan = scan;
     this.generation = generation;
     this.cursor = new V1Cursor(scan.bytes);
@@ -130,7 +122,7 @@ export class V1Converter {
       while (rows.length <= room) {
         if (this.nextRunnable < this.runnable.length)
           this.runnableStatus(this.runnable[this.nextRunnable++]!);
-        else if (this.position < this.order.length) this.convertFrom(this.position, room);
+        else if (this.position < this.events.count) this.convertFrom(this.position, room);
         else break;
       }
     } catch (error) {
@@ -145,21 +137,20 @@ export class V1Converter {
    * column by column; the others are left to `convert`, and so is whatever comes while the trace starts.
    */
   private convertFrom(position: number, room: number): void {
-    const { order, rows, cursor, thread, reason } = this;
+    const { rows, cursor, thread, reason } = this;
     const { bytes } = cursor;
     // Columns in locals: read through their owners they would be fetched again for every value.
-    const { type, time, proc, g, subject, offset } = this.events;
+    const { type, time, proc, g, subject, offset, count: end } = this.events;
     const goids = this.events.goroutines.ids;
     const pids = this.events.pids.ids;
     const { time: outTime, type: outType, g: outG, p: outP, m: outM, stack: outStack } = rows;
     const { subject: outSubject, from: outFrom, to: outTo, arg0: outArg0, arg1: outArg1 } = rows;
     const stackTable = this.generation.stacks.table;
-    const end = order.length;
     let at = position;
     let { length } = rows;
     let { lastTime } = this;
     while (at < end && length <= room) {
-      const row = order[at++]!;
+      const row = at++;
       const kind = type[row]!;
       const handling = handlingOf[kind]!;
       if (handling === SLOW || this.starting) {
@@ -361,7 +352,7 @@ export class V1Converter {
       }
       default:
         throw new TraceFormatError("corrupt", `unexpected event type ${v1Names[kind]}`, {
-          offset: this.events.offset[this.order[this.position - 1]!],
+          offset: this.events.offset[this.position - 1],
         });
     }
   }

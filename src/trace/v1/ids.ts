@@ -1,62 +1,87 @@
 /**
  * Numbers for ids: 0, 1, 2… in the order they are first seen, so that state is kept in arrays.
  *
- * Open addressing in typed arrays: a look-up per event in a Map of a million goroutines costs several times as much.
+ * A Map of a million goroutines costs several times as much per look-up, and so does a hash of single ids: nearly each is
+ * a miss of the cache. Goroutine ids come in runs of 16 for each P (Go's _GoidCacheBatch), so pages of 16 ids are
+ * hashed, and a page is one cache line.
  */
 
+const PAGE_IDS = 16;
 const TWO_32 = 0x1_0000_0000;
-const FREE = -1;
 
 export class IdTable {
   /** The id of each number; `size` of them are in use. */
   ids = new Float64Array(64);
   size = 0;
-  /** Numbers by hash; at most half full. */
-  private slots = new Int32Array(128).fill(FREE);
+  /** By slot: index of a page plus 1, 0 if free; at most half full. */
+  private slots = new Uint32Array(64);
+  private pages = 0;
+  /** By page: which one it is. */
+  private keys = new Float64Array(32);
+  /** Of each page: the numbers of its ids plus 1, 0 if new. */
+  private numbers = new Uint32Array(32 * PAGE_IDS);
 
-  /** The number of an id, new if it was not seen before. */
+  /** The number of an id (a safe integer), new if it was not seen before. */
   numberOf(id: number): number {
-    const { ids, slots } = this;
-    const mask = slots.length - 1;
-    let slot = hash(id) & mask;
-    for (let n = slots[slot]!; n !== FREE; n = slots[slot]!) {
-      if (ids[n] === id) return n;
+    const inPage = id & (PAGE_IDS - 1);
+    const key = (id - inPage) / PAGE_IDS;
+    const mask = this.slots.length - 1;
+    let slot = hash(key) & mask;
+    let page = this.slots[slot]!;
+    while (page !== 0 && this.keys[page - 1] !== key) {
       slot = (slot + 1) & mask;
+      page = this.slots[slot]!;
     }
-    return this.add(id, slot);
+    if (page === 0) page = this.addPage(key, slot);
+    const at = (page - 1) * PAGE_IDS + inPage;
+    const known = this.numbers[at]!;
+    return known === 0 ? this.add(id, at) : known - 1;
   }
 
-  private add(id: number, slot: number): number {
+  private add(id: number, at: number): number {
     const n = this.size++;
-    if (n === this.ids.length) this.grow();
+    if (n === this.ids.length) {
+      const ids = new Float64Array(n * 2);
+      ids.set(this.ids);
+      this.ids = ids;
+    }
     this.ids[n] = id;
-    // Growing has moved the slots: find the place again.
-    if (n * 2 >= this.slots.length) this.rehash();
-    else this.slots[slot] = n;
+    this.numbers[at] = n + 1;
     return n;
   }
 
-  private grow(): void {
-    const ids = new Float64Array(this.ids.length * 2);
-    ids.set(this.ids);
-    this.ids = ids;
+  /** Returns the index of a new page, plus 1. */
+  private addPage(key: number, slot: number): number {
+    const page = this.pages++;
+    if (page === this.keys.length) {
+      const keys = new Float64Array(page * 2);
+      keys.set(this.keys);
+      this.keys = keys;
+      const numbers = new Uint32Array(page * 2 * PAGE_IDS);
+      numbers.set(this.numbers);
+      this.numbers = numbers;
+    }
+    this.keys[page] = key;
+    this.slots[slot] = page + 1;
+    if (this.pages * 2 > this.slots.length) this.rehash();
+    return page + 1;
   }
 
   private rehash(): void {
-    const slots = new Int32Array(this.slots.length * 2).fill(FREE);
+    const slots = new Uint32Array(this.slots.length * 2);
     const mask = slots.length - 1;
-    for (let n = 0; n < this.size; n++) {
-      let slot = hash(this.ids[n]!) & mask;
-      while (slots[slot] !== FREE) slot = (slot + 1) & mask;
-      slots[slot] = n;
+    for (let page = 0; page < this.pages; page++) {
+      let slot = hash(this.keys[page]!) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = page + 1;
     }
     this.slots = slots;
   }
 }
 
 /** Knuth's multiplicative hash: ids come in runs, which it spreads. */
-function hash(id: number): number {
-  const low = id >= 0 && id < TWO_32 ? id : (id >>> 0) ^ Math.imul(Math.floor(id / TWO_32), 0x85eb_ca6b);
+function hash(key: number): number {
+  const low = key >= 0 && key < TWO_32 ? key : (key >>> 0) ^ Math.imul(Math.floor(key / TWO_32), 0x85eb_ca6b);
   const h = Math.imul(low, 0x9e37_79b1);
   return h ^ (h >>> 15);
 }

@@ -31,17 +31,17 @@ export function* readV1(
     });
   }
   try {
-    yield* order(body, version, options).batches();
+    yield* checkedEvents(body, version, options).batches();
   } catch (error) {
     throw placed(error, version);
   }
 }
 
-function order(body: Uint8Array, version: V1Version, options: V1RowOptions): V1Converter {
+function checkedEvents(body: Uint8Array, version: V1Version, options: V1RowOptions): V1Converter {
   const scan = scanV1(body, version);
   const events = mergeEvents(scan);
-  const byTime = settleTimes(events, scan);
-  checkEvents(events, byTime, scan);
+  settleTimes(events, scan);
+  checkEvents(events, scan);
   const generation: Generation = {
     // v1 has no generations: it is the only one.
     number: 0,
@@ -56,7 +56,7 @@ function order(body: Uint8Array, version: V1Version, options: V1RowOptions): V1C
     startTime: -1,
     experimental: [],
   };
-  return new V1Converter(events, byTime, scan, generation, options);
+  return new V1Converter(events, scan, generation, options);
 }
 
 /** Offsets are told from the start of the file. */

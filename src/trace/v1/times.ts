@@ -17,16 +17,14 @@ import { V1 } from "./spec.ts";
 const REAL_TIME = 3;
 
 /**
- * Sets the times of `events` to nanoseconds since the first one and returns the rows in order of time.
- * Events of timers and syscall exits move to Ps of their own. Throws `corrupt` if times contradict the order.
+ * Puts `events` in the order of their real times, which become nanoseconds since the first one. Syscall exits, and
+ * unblocks by timers, move to Ps of their own. Throws `corrupt` if times contradict the order.
  */
-export function settleTimes(events: MergedEvents, scan: V1Scan): Uint32Array {
+export function settleTimes(events: MergedEvents, scan: V1Scan): void {
   if (!events.sorted) throw outOfOrder();
-  const moved = restoreSyscallExits(events, scan);
-  const order = orderByTime(events, moved);
-  toNanoseconds(events, order, scan);
+  moveExits(events, restoreSyscallExits(events, scan));
+  toNanoseconds(events, scan);
   moveTimers(events, scan);
-  return order;
 }
 
 /** Gives syscall exits their real time and a P of their own; returns the rows whose time has changed. */
@@ -56,40 +54,67 @@ function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
   return moved;
 }
 
-/**
- * The rows by time, those of one time as they are. All but the moved ones are in order already: these are sorted by
- * themselves and merged in.
- */
-function orderByTime(events: MergedEvents, moved: readonly number[]): Uint32Array {
-  const { count, time } = events;
-  const order = new Uint32Array(count);
-  const byTime = Float64Array.from(moved).sort((a, b) => time[a]! - time[b]! || a - b);
-  let filled = 0;
-  let stays = 0;
-  let skipped = 0;
-  for (const exit of byTime) {
-    const exitTime = time[exit]!;
-    for (; stays < count; stays++) {
-      if (moved[skipped] === stays) skipped++;
-      else if (time[stays]! < exitTime || (time[stays] === exitTime && stays < exit)) order[filled++] = stays;
-      else break;
-    }
-    order[filled++] = exit;
-  }
-  for (; stays < count; stays++) {
-    if (moved[skipped] === stays) skipped++;
-    else order[filled++] = stays;
-  }
-  return order;
+/** The values of rows that are taken out. */
+interface TakenRow {
+  readonly row: number;
+  readonly values: readonly number[];
+  readonly time: number;
+  /** How many of the rows that stay were before it. */
+  readonly staysBefore: number;
 }
 
-function toNanoseconds(events: MergedEvents, order: Uint32Array, scan: V1Scan): void {
+/**
+ * Sorts the rows by time, those of one time as they are. All but the moved ones are in order already: these are taken
+ * out, the others close up, and from the end on they make room again where each one belongs.
+ */
+function moveExits(events: MergedEvents, moved: readonly number[]): void {
+  if (moved.length === 0) return;
+  const { count, time } = events;
+  const columns = [events.type, time, events.proc, events.g, events.subject, events.offset];
+  const taken = moved.map((row, index): TakenRow => ({
+    row,
+    values: columns.map((column) => column[row]!),
+    time: time[row]!,
+    staysBefore: row - index,
+  }));
+  for (const [index, row] of moved.entries()) {
+    const next = moved[index + 1] ?? count;
+    for (const column of columns) column.copyWithin(row - index, row + 1, next);
+  }
+
+  taken.sort((a, b) => a.time - b.time || a.row - b.row);
+  let end = count - moved.length;
+  for (let index = taken.length - 1; index >= 0; index--) {
+    const exit = taken[index]!;
+    const place = placeOf(time, exit, end);
+    for (const [i, column] of columns.entries()) {
+      column.copyWithin(place + index + 1, place, end);
+      column[place + index] = exit.values[i]!;
+    }
+    end = place;
+  }
+}
+
+/** How many of the first `end` rows, those that stay, are before this one. */
+function placeOf(time: Float64Array, exit: TakenRow, end: number): number {
+  let low = 0;
+  let high = end;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = time[middle]!;
+    if (at < exit.time || (at === exit.time && middle < exit.staysBefore)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function toNanoseconds(events: MergedEvents, scan: V1Scan): void {
   const { count, time } = events;
   if (count === 0) return;
-  const start = time[order[0]!]!;
+  const start = time[0]!;
   // The reference divides in this order for v1, and in another for v2.
   const nsPerTick = 1e9 / scan.ticksPerSecond;
-  const length = (time[order[count - 1]!]! - start) * nsPerTick;
+  const length = (time[count - 1]! - start) * nsPerTick;
   // With room for rows of one time, which are moved up by 1 ns each.
   if (length + 2 * count > MAX_RELATIVE_NS) {
     throw new TraceFormatError("limit", `a trace of ${length} ns is too long to keep its times exactly`);
