@@ -36,8 +36,8 @@ export class AbsenceDetector implements Detector, Sink {
     return !this.#wasUsed;
   }
 
-  consume(): void {
-    if (this.#missing >= this.#test.duration) this.#wasUsed = true;
+  consume(delivered: boolean): void {
+    if (delivered && this.#missing >= this.#test.duration) this.#wasUsed = true;
   }
 
   read(): Reading {

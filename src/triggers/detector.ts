@@ -50,8 +50,8 @@ export interface Detector {
   judge(at: EpochMilliseconds, covered: number, source: SignalSource): Truth;
   /** Whether there is evidence that no firing has used yet. Asked after `judge`. */
   isFresh(): boolean;
-  /** A firing used the evidence. */
-  consume(): void;
+  /** The evidence is used up. @param delivered whether by a firing; else a limit held it back. */
+  consume(delivered: boolean): void;
   read(): Reading;
   /** Whether it need not be judged again until it wakes its instance. */
   readonly isIdle: boolean;

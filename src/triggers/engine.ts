@@ -212,17 +212,18 @@ class Engine implements TriggerEngine {
       instance.lastFired = moment.now;
       rule.history.record(moment.now);
       this.#budget.recordFiring(moment.now);
-      instance.consume();
+      instance.consume(true);
       return;
     }
     this.#suppressed++;
     instance.suppressed++;
-    const endsEvidence = refusal.reason === "dry_run" || refusal.reason === "skip";
-    if (isNews || endsEvidence)
+    // It had its outcome: the same is not to come again after the cooldown.
+    const isHandled = refusal.reason === "dry_run" || refusal.reason === "skip";
+    if (isNews || isHandled)
       decisions.push({ kind: "suppressed", ...firingOf(state, instance, moment.now), ...refusal });
     if (refusal.reason === "dry_run") rule.history.record(moment.now);
-    if (endsEvidence) instance.lastFired = moment.now;
-    if (endsEvidence || refusal.reason === "warm_up") instance.consume();
+    if (isHandled) instance.lastFired = moment.now;
+    instance.consume(isHandled);
   }
 
   /** The chance to skip is taken before the counts, so that what was skipped is not counted. */

@@ -90,10 +90,13 @@ export class Instance implements Wake {
     return (this.truth === "true" ? supporters(this.rule.when, this.#truths)[0] : undefined) ?? 0;
   }
 
-  /** It fired, or a limit that uses up the evidence was against it. */
-  consume(): void {
-    this.#wasDelivered = true;
-    for (const detector of this.detectors) detector.consume();
+  /**
+   * What was seen is used up, by a firing or by the limit that held it back: a slow request during the cooldown is no
+   * reason to capture when the cooldown ends, since by then the ring has lost it. What still holds gives new evidence.
+   */
+  consume(delivered: boolean): void {
+    if (delivered) this.#wasDelivered = true;
+    for (const detector of this.detectors) detector.consume(delivered);
   }
 
   /** The end of the newest interval its series had. */
@@ -122,10 +125,9 @@ export class Instance implements Wake {
     return { kind: "firing", since: at, lastTrue: at };
   }
 
-  /** The first time of an episode; later, when the rule repeats, only for what no firing has used. */
+  /** Something that is not used up; and, unless the rule repeats, only once an episode. */
   #hasNewEvidence(): boolean {
-    if (!this.#wasDelivered) return true;
-    if (!this.rule.repeat) return false;
+    if (this.#wasDelivered && !this.rule.repeat) return false;
     return supporters(this.rule.when, this.#truths).some((leaf) => this.detectors[leaf]?.isFresh() ?? false);
   }
 }

@@ -55,9 +55,9 @@ export class ValueDetector implements Detector {
     return this.#window.isNew;
   }
 
-  consume(): void {
+  consume(delivered: boolean): void {
     this.#window.consume();
-    if (this.#value !== undefined) this.#test.consume(this.#value, this.#at);
+    if (delivered && this.#value !== undefined) this.#test.consume(this.#value, this.#at);
   }
 
   read(): Reading {
