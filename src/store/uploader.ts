@@ -12,7 +12,7 @@ import type { Spool } from "./spool/spool.ts";
 import type { Store } from "./store.ts";
 import { backoff } from "./upload/backoff.ts";
 import { Bandwidth } from "./upload/bandwidth.ts";
-import { abortLeftovers } from "./upload/leftovers.ts";
+import { abortLeftovers, clearAbandoned } from "./upload/leftovers.ts";
 import { placeOf, transfer, type TransferContext } from "./upload/transfer.ts";
 
 export interface UploaderDeps {
@@ -69,10 +69,11 @@ export class Uploader {
 
   /** Once an hour, what nobody waits for. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    const { spool, clock } = this.#deps;
+    const { spool, store, clock } = this.#deps;
     try {
       while (!signal.aborted) {
         await spool.expireUploaded();
+        await clearAbandoned(spool, store, signal);
         await abortLeftovers(this.#deps, this.#options.abort_leftovers_after, signal);
         await clock.sleep(TIDY_EVERY, signal);
       }

@@ -9,6 +9,7 @@ import type { StoreEvent } from "../../src/store/events.ts";
 import { spoolSchema, uploadSchema } from "../../src/store/options.ts";
 import { Spool } from "../../src/store/spool/spool.ts";
 import type { Store } from "../../src/store/store.ts";
+import { clearAbandoned } from "../../src/store/upload/leftovers.ts";
 import { Uploader } from "../../src/store/uploader.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
@@ -85,6 +86,34 @@ describe("to a folder", () => {
     await spool.close();
   });
 
+  test("what is in the store of a capture that is dropped halfway is cleared away", async () => {
+    const spool = await openSpool();
+    const store = await createStore({ kind: "filesystem", path: join(folder, "store") });
+    const files = { a: seededBytes(100, 1), b: seededBytes(100, 2) };
+    await spoolCapture(spool, { id: idOf(1), files });
+    const stop = new AbortController();
+    const half: Store = {
+      ...delegate(store),
+      put: async (object, signal) => {
+        if (object.key.endsWith("/b")) throw new StoreError("access_denied", "no", { retryable: false });
+        return store.put(object, signal);
+      },
+    };
+    const options = uploadSchema.parse({});
+    const deps = { spool, clock: realClock, random: Math.random, emit };
+    const running = new Uploader(options, { ...deps, store: half }).run(stop.signal);
+    while (events.at(-1)?.kind !== "upload.failed") await realClock.sleep(1 as never);
+    stop.abort();
+    await running;
+    expect(await all(store.list("", never))).toHaveLength(1);
+    await spool.drop(idOf(1), "removed");
+    await upload(spool, store);
+    await clearAbandoned(spool, store, never);
+    expect(await all(store.list("", never))).toEqual([]);
+    expect(spool.abandoned()).toEqual([]);
+    await spool.close();
+  });
+
   test("keeps trying, and one capture that never goes up does not hold up the others", async () => {
     const spool = await openSpool();
     const store = await createStore({ kind: "filesystem", path: join(folder, "store") });
@@ -134,7 +163,13 @@ describe("to a folder", () => {
     };
     const stop = new AbortController();
     const random = seededRandom(7);
-    const uploader = new Uploader(uploadSchema.parse({}), { spool, store: flaky, clock, random, emit });
+    const uploader = new Uploader(uploadSchema.parse({ max_delay: "15m" }), {
+      spool,
+      store: flaky,
+      clock,
+      random,
+      emit,
+    });
     const running = uploader.run(stop.signal);
     const week = 7 * 24 * 3600_000;
     const start = clock.now();
@@ -151,9 +186,9 @@ describe("to a folder", () => {
     }
     expect(made).toBe(42);
     expect(spool.usage()).toMatchObject({ pending: 20, bytes: spool.usage().pendingBytes });
-    // Two workers, each after a delay of 2.5 min on average and 5 min at most.
-    expect(tries).toBeGreaterThan(week / 300_000);
-    expect(tries).toBeLessThan(3 * (week / 150_000));
+    // Two workers, each after a delay of 7.5 min on average and 15 min at most.
+    expect(tries).toBeGreaterThan(week / 900_000);
+    expect(tries).toBeLessThan(3 * (week / 450_000));
     const dropped = events.filter(({ kind }) => kind === "spool.dropped");
     expect(dropped).toHaveLength(made - 20);
     away = false;

@@ -7,7 +7,10 @@ export const SHA256_METADATA = "sha256";
 /** What goes with an object, however it is sent. */
 export function attributesOf(object: ObjectDescription, options: S3StoreOptions, dialect: S3Dialect) {
   const { encryption, storage_class: storageClass, tags } = options;
-  const tagging = new URLSearchParams(tags).toString();
+  // A space as %20: Ceph takes a plus sign for itself.
+  const tagging = Object.entries(tags)
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join("&");
   return {
     ContentType: object.contentType,
     Metadata: { ...object.metadata, [SHA256_METADATA]: object.sha256 },

@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import { S3Client } from "@aws-sdk/client-s3";
 import type { S3StoreOptions } from "../options.ts";
 import { credentialsOf } from "./credentials.ts";
@@ -5,9 +7,24 @@ import type { S3Dialect } from "./presets.ts";
 
 const MAX_SOCKETS = 16;
 
-export function makeClient(options: S3StoreOptions, dialect: S3Dialect, patience: number): S3Client {
+/** Connections outlive the client that is replaced by another. */
+export interface Connections {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+export function openConnections(): Connections {
+  const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  return { http: new HttpAgent(options), https: new HttpsAgent(options) };
+}
+
+export function makeClient(
+  options: S3StoreOptions,
+  dialect: S3Dialect,
+  connections: Connections,
+  patience: number,
+): S3Client {
   const credentials = credentialsOf(options.credentials);
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   return new S3Client({
     maxAttempts: 1,
     ...(options.region !== undefined || options.endpoint !== undefined || dialect.region === "auto"
@@ -24,8 +41,8 @@ export function makeClient(options: S3StoreOptions, dialect: S3Dialect, patience
       requestTimeout: options.request_timeout,
       throwOnRequestTimeout: true,
       socketTimeout: options.idle_timeout * patience,
-      httpAgent: agent,
-      httpsAgent: agent,
+      httpAgent: connections.http,
+      httpsAgent: connections.https,
     },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   });

@@ -13,7 +13,7 @@ import { epochMilliseconds } from "../../base/units.ts";
 import { notFound } from "../filesystem.ts";
 import type { S3StoreOptions } from "../options.ts";
 import type { ByteRange, MultipartStore, ObjectInfo, Store, StoredObject, StoreObject } from "../store.ts";
-import { makeClient } from "./client.ts";
+import { makeClient, openConnections } from "./client.ts";
 import { checkEtag } from "./etag.ts";
 import { isCredentialsError, s3Error, statusOf } from "./errors.ts";
 import { S3Multipart } from "./multipart.ts";
@@ -32,6 +32,7 @@ export class S3Store implements Store {
   readonly #options: S3StoreOptions;
   readonly #dialect: S3Dialect;
   readonly #prefix: string;
+  readonly #connections = openConnections();
   #client: S3Client;
   /** How many times its idle timeout a connection is given. */
   #patience = 1;
@@ -41,7 +42,7 @@ export class S3Store implements Store {
     this.#dialect = dialectOf(options);
     this.#prefix = options.prefix === "" ? "" : `${options.prefix}/`;
     this.location = `s3://${options.bucket}${options.prefix === "" ? "" : `/${options.prefix}`}`;
-    this.#client = makeClient(options, this.#dialect, this.#patience);
+    this.#client = makeClient(options, this.#dialect, this.#connections, this.#patience);
     this.multipart = new S3Multipart(options, this.#dialect, this.#prefix, (what, signal, send) =>
       this.#call(what, signal, send),
     );
@@ -187,7 +188,7 @@ export class S3Store implements Store {
     if (timedOut) this.#patience *= 2;
     // The SDK keeps keys until they expire by its own clock; a new client asks the whole chain again.
     else if (!isCredentialsError(error)) return;
-    this.#client = makeClient(this.#options, this.#dialect, this.#patience);
+    this.#client = makeClient(this.#options, this.#dialect, this.#connections, this.#patience);
   }
 }
 

@@ -41,6 +41,16 @@ export interface SpoolUsage {
   readonly oldestPending: string | undefined;
 }
 
+/** Half of a capture in the store, of which there will never be the other half. */
+export interface Abandoned {
+  readonly location: string;
+  readonly prefix: string;
+  readonly uploads: readonly { readonly file: string; readonly uploadId: string }[];
+}
+
+/** Older ones are left to the store's lifecycle rules. */
+const MAX_ABANDONED = 1000;
+
 /**
  * Captures on disk between the moment they are made and the moment they are in the store.
  *
@@ -65,6 +75,7 @@ export class Spool {
   readonly #progress: ProgressById;
   readonly #busy = new Set<string>();
   readonly #writing = new Set<string>();
+  readonly #abandoned: Abandoned[] = [];
   #changed: PromiseWithResolvers = promiseWithResolvers();
   #commits: Promise<unknown> = Promise.resolve();
 
@@ -282,6 +293,8 @@ export class Spool {
    * reported and does not stop the upload: with it would stop what frees the disk.
    */
   async record(record: JournalRecord): Promise<void> {
+    // An upload may still be telling of a capture that was dropped under it.
+    if (record.kind !== "removed" && !this.#entries.has(record.id)) return;
     apply(this.#progress, record);
     this.#wake();
     try {
@@ -344,7 +357,13 @@ export class Spool {
    */
   async #forget(entry: SpoolEntry, lost: DropReason | undefined, remove: () => Promise<void>): Promise<void> {
     const { id, service, severity, bytes } = entry;
-    const reason = this.progress(id).verified === undefined ? lost : undefined;
+    const { verified, destination, multiparts } = this.progress(id);
+    const reason = verified === undefined ? lost : undefined;
+    if (reason !== undefined && destination !== undefined) {
+      const uploads = Array.from(multiparts, ([file, { uploadId }]) => ({ file, uploadId }));
+      this.#abandoned.push({ ...destination, uploads });
+      if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift();
+    }
     this.#entries.delete(id);
     await this.record({ kind: "removed", id, reason: reason ?? "uploaded" });
     if (reason !== undefined) this.#emit({ kind: "spool.dropped", id, service, severity, bytes, reason });
@@ -360,6 +379,16 @@ export class Spool {
         message: errorMessage(error),
       });
     }
+  }
+
+  /** What was dropped when a part of it was in the store already, until it is `cleared`. */
+  abandoned(): readonly Abandoned[] {
+    return [...this.#abandoned];
+  }
+
+  cleared(abandoned: Abandoned): void {
+    const at = this.#abandoned.indexOf(abandoned);
+    if (at >= 0) this.#abandoned.splice(at, 1);
   }
 
   /** Resolves at the next change of anything in the spool. */

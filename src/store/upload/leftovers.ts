@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { StoreError } from "../../base/errors.ts";
+import { MANIFEST_NAME } from "../../capture/manifest.ts";
 import type { Milliseconds } from "../../base/units.ts";
 import type { EmitStoreEvent } from "../events.ts";
-import type { Spool } from "../spool/spool.ts";
+import type { Abandoned, Spool } from "../spool/spool.ts";
 import type { Store } from "../store.ts";
 
 /**
@@ -41,4 +42,31 @@ export async function abortLeftovers(
     if (!(error instanceof StoreError)) throw error;
   }
   return aborted;
+}
+
+/**
+ * Deletes what is in the store of captures that were dropped halfway, so that nobody pays for files without a
+ * manifest. One whose manifest did arrive is whole and stays.
+ */
+export async function clearAbandoned(spool: Spool, store: Store, signal: AbortSignal): Promise<void> {
+  for (const abandoned of spool.abandoned()) {
+    try {
+      if (abandoned.location === store.location) await clear(abandoned, store, signal);
+    } catch (error) {
+      // It costs a little and harms nobody; it is tried again the next time.
+      if (!(error instanceof StoreError)) throw error;
+      return;
+    }
+    spool.cleared(abandoned);
+  }
+}
+
+async function clear({ prefix, uploads }: Abandoned, store: Store, signal: AbortSignal): Promise<void> {
+  if ((await store.head(prefix + MANIFEST_NAME, signal)) !== undefined) return;
+  for (const { file, uploadId } of uploads) {
+    await store.multipart?.abort({ key: prefix + file, uploadId }, signal);
+  }
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix, signal)) keys.push(key);
+  for (const key of keys) await store.delete(key, signal);
 }
