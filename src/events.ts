@@ -10,6 +10,8 @@ export type LifeEvent =
   | { readonly kind: "agent.started"; readonly version: string; readonly address: string }
   | { readonly kind: "agent.stopping"; readonly reason: string }
   | { readonly kind: "agent.stopped" }
+  /** Somebody who read a target's live trace from the agent was too slow, and was cut off. */
+  | { readonly kind: "follower.dropped"; readonly target: string; readonly message: string }
   | {
       readonly kind: "agent.problem";
       readonly code: string;

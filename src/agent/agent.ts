@@ -13,15 +13,14 @@ import { Judge } from "./judge.ts";
 import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
-import { createStore } from "../store/create.ts";
-import { Spool } from "../store/spool/spool.ts";
-import type { Store } from "../store/store.ts";
-import { Uploader } from "../store/uploader.ts";
+import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { TriggerOptions } from "../triggers/rule.ts";
 import { createAgentApi } from "./api.ts";
 import { BaselineFile } from "./baselines.ts";
 import { CaptureCoordinator } from "./captures.ts";
+import { LiveTraces } from "./live.ts";
+import { createPprofApi } from "./pprof.ts";
 import { Shelf } from "./shelf.ts";
 import { TargetSet, type WatchedTarget } from "./targets.ts";
 
@@ -47,31 +46,33 @@ export class Agent {
   readonly #stopping = new AbortController();
   readonly #background: Promise<void>[] = [];
   readonly #dispatcher: Dispatcher;
-  readonly #spool: Spool;
-  readonly #store: Store;
-  readonly #uploader: Uploader;
+  readonly #shipping: Shipping;
   readonly #pool: AnalyserPool;
   readonly #targets: TargetSet;
   readonly #captures: CaptureCoordinator;
   readonly #uploading = new AbortController();
   readonly #judge: Judge;
+  readonly #live: LiveTraces;
+  readonly #shelf: Shelf;
   #config: Config;
   #http: HttpServer | undefined;
 
-  private constructor(config: Config, deps: AgentDependencies, parts: { spool: Spool; store: Store }) {
+  private constructor(config: Config, deps: AgentDependencies, shipping: Shipping) {
     this.#config = config;
     this.#deps = deps;
-    this.#spool = parts.spool;
-    this.#store = parts.store;
+    this.#shipping = shipping;
+    this.#shelf = new Shelf(shipping);
     const { clock, random } = deps;
     const emit = this.#emit.bind(this);
     // One connection for the stream and a few for profiles, to each target; nothing is retried behind our back.
     this.#dispatcher = new HttpAgent({ connections: 8, pipelining: 1, connect: { timeout: 10_000 } });
-    this.#uploader = new Uploader(config.options.upload, { ...parts, clock, random, emit });
     this.#pool = new AnalyserPool(config.options.analysis, {
       emit,
       onObserved: (answer) => this.#observed(answer),
     });
+    this.#live = new LiveTraces(clock, (target, error) =>
+      emit({ kind: "follower.dropped", target, message: error.message }),
+    );
     this.#targets = new TargetSet({
       dispatcher: this.#dispatcher,
       clock,
@@ -81,7 +82,7 @@ export class Agent {
       onRemoved: (target) => this.#forget(target),
     });
     this.#captures = new CaptureCoordinator({
-      spool: parts.spool,
+      spool: shipping.spool,
       dispatcher: this.#dispatcher,
       clock,
       random,
@@ -105,15 +106,24 @@ export class Agent {
    * @throws {StoreError} the spool cannot be used. @throws {GorewindError} the address cannot be listened on.
    */
   static async start(config: Config, deps: AgentDependencies): Promise<Agent> {
-    const starting = new AbortController();
-    const emit = (event: AgentEvent): void => deps.telemetry.emit(event);
-    const spool = await Spool.open(config.options.spool, { clock: deps.clock, emit }, starting.signal);
+    let agent: Agent | undefined;
+    const shipping = await Shipping.open(
+      config.options,
+      {
+        clock: deps.clock,
+        random: deps.random,
+        emit: (event) => (agent === undefined ? deps.telemetry.emit(event) : agent.#emit(event)),
+        host: deps.identity.host,
+        services: () => (agent === undefined ? [] : agent.#services()),
+      },
+      new AbortController().signal,
+    );
     try {
-      const agent = new Agent(config, deps, { spool, store: await createStore(config.options.store) });
+      agent = new Agent(config, deps, shipping);
       await agent.#start();
       return agent;
     } catch (error) {
-      await spool.close();
+      await shipping.close();
       throw error;
     }
   }
@@ -125,23 +135,28 @@ export class Agent {
 
   async #start(): Promise<void> {
     const { telemetry, clock, identity } = this.#deps;
-    const shelf = new Shelf(this.#spool, this.#store);
     this.#http = await startHttp(
       this.#config.options.http,
       createAgentApi({
         telemetry,
         targets: this.#targets,
-        shelf,
+        shelf: this.#shelf,
         reload: () => this.reload(),
         trigger: (target, reason, capture) =>
           this.#captures.fire(this.#judge.manual(target, reason, { capture })),
         triggers: (filter) => this.#judge.engine.explain(clock.now(), filter),
+        pprof: createPprofApi({
+          targets: this.#targets,
+          live: this.#live,
+          dispatcher: this.#dispatcher,
+          clock,
+        }),
       }),
     );
-    telemetry.measureSpool(() => this.#spool.usage());
+    telemetry.measureSpool(() => this.#shipping.spool.usage());
     await this.#judge.recall();
     this.#apply(this.#config);
-    this.#background.push(this.#uploader.run(this.#uploading.signal), this.#judge.run(this.#stopping.signal));
+    this.#background.push(this.#shipping.run(this.#uploading.signal), this.#judge.run(this.#stopping.signal));
     this.#emit({ kind: "agent.started", version: identity.version, address: this.#http.address });
   }
 
@@ -183,8 +198,7 @@ export class Agent {
     await Promise.all(this.#background);
     await this.#pool.close();
     await this.#dispatcher.close();
-    await this.#spool.close();
-    this.#store.close();
+    await this.#shipping.close();
     await this.#http?.close();
     this.#emit({ kind: "agent.stopped" });
   }
@@ -206,6 +220,7 @@ export class Agent {
 
   /** Runs inside the socket's read: hands a copy to the analysis and returns. */
   #analyse(watched: WatchedTarget, session: RecordedSession, generation: RecordedGeneration): void {
+    this.#live.offer(watched.target.name, session, generation);
     this.#pool.offer({
       target: watched.target.name,
       session: session.id,
@@ -256,7 +271,7 @@ export class Agent {
   async #drainUploads(): Promise<void> {
     const giveUp = new AbortController();
     const limit = this.#deps.clock.sleep(DRAIN_UPLOADS, giveUp.signal).then(() => giveUp.abort());
-    await this.#uploader.drained(giveUp.signal).catch(() => undefined);
+    await this.#shipping.drained(giveUp.signal).catch(() => undefined);
     giveUp.abort();
     await limit.catch(() => undefined);
     this.#uploading.abort();
@@ -264,12 +279,20 @@ export class Agent {
 
   #forget(target: string): void {
     this.#pool.forget(target);
+    this.#live.forget(target);
     this.#judge.engine.removeTarget(target);
     this.#deps.telemetry.removeTarget(target);
   }
 
+  /** The services whose captures retention may look at. */
+  #services(): readonly string[] {
+    const named = this.#targets.all().map(({ target }) => target.labels["service"] ?? target.job);
+    return [...new Set(named)];
+  }
+
   #emit(event: AgentEvent): void {
     this.#deps.telemetry.emit(event);
+    if (event.kind === "upload.completed") this.#shelf.stored(event.id, event.prefix);
     if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
       this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());
     }

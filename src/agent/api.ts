@@ -1,5 +1,6 @@
 import { milliseconds } from "../base/units.ts";
 import type { AgentApi, ManualCapture, TargetStatus } from "../http/api.ts";
+import type { PprofApi } from "../http/pprof.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { MANUAL_CAPTURE } from "../triggers/engine.ts";
 import type { CaptureRequest } from "../triggers/rule.ts";
@@ -13,6 +14,7 @@ export interface ApiParts {
   readonly reload: () => Promise<void>;
   readonly trigger: (target: string, reason: string, capture: CaptureRequest) => string | undefined;
   readonly triggers: AgentApi["triggers"];
+  readonly pprof: PprofApi;
 }
 
 /** The running agent as its HTTP interface sees it. */
@@ -32,7 +34,13 @@ export function createAgentApi(parts: ApiParts): AgentApi {
     download: (id, file, signal) => shelf.download(id, file, signal),
     trigger: (target, request) => parts.trigger(target, request.reason, captureOf(request)),
     triggers: parts.triggers,
-    resolveTarget: (name) => resolve(targets, name),
+    resolveTarget: (name) => resolveTarget(targets, name),
+    pprof: parts.pprof,
+    yield: async (name, duration, reason) => {
+      await targets.get(name)?.recorder.hold({ kind: "yielded", duration, reason });
+      return yielding(targets.get(name));
+    },
+    takeBack: (name) => targets.get(name)?.recorder.resume(),
   };
 }
 
@@ -48,11 +56,19 @@ function captureOf(request: ManualCapture): CaptureRequest {
   };
 }
 
-function resolve(targets: TargetSet, name: string): string | undefined {
+/** The one target `name` means: its name, or its job or address where that is unique. */
+export function resolveTarget(targets: TargetSet, name: string): string | undefined {
   if (targets.get(name) !== undefined) return name;
   const meant = targets.all().filter(({ target }) => target.job === name || target.address === name);
   return meant.length === 1 ? meant[0]?.target.name : undefined;
 }
+
+function yielding(watched: WatchedTarget | undefined): string | undefined {
+  const state = watched?.recorder.state;
+  return state?.kind === "yielded" && state.until !== undefined ? instant(state.until) : undefined;
+}
+
+const instant = (at: number): string => new Date(at).toISOString();
 
 function statusOf({ target, recorder }: WatchedTarget): TargetStatus {
   const { state } = recorder;
@@ -67,7 +83,8 @@ function statusOf({ target, recorder }: WatchedTarget): TargetStatus {
     address: target.address,
     labels: target.labels,
     state: state.kind,
-    since: new Date(state.since).toISOString(),
+    since: instant(state.since),
+    ...(state.until !== undefined && { until: instant(state.until) }),
     reason: state.reason,
     mode: state.mode,
     ...(state.format !== undefined && { trace_format: state.format }),

@@ -6,7 +6,7 @@ import { buildManifest, traceFiles, type Identity, type Omission } from "../capt
 import type { CaptureEvent } from "../capture/events.ts";
 import type { CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
-import type { Recorder } from "../recorder/recorder.ts";
+import type { TraceSource } from "../recorder/source.ts";
 import type { ProfileOptions } from "../scraper/options.ts";
 import { fetchProfile } from "../scraper/profile.ts";
 import type { Target } from "../scraper/target.ts";
@@ -19,7 +19,7 @@ import type { ProfileRequest } from "../triggers/rule.ts";
 /** What a capture needs of a watched target. */
 export interface Watched {
   readonly target: Target;
-  readonly recorder: Recorder;
+  readonly recorder: TraceSource;
   readonly profiles: ProfileOptions;
 }
 

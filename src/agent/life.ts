@@ -13,6 +13,8 @@ export function lifeSignals(event: RecorderEvent): readonly Observation[] {
         : event.how === "broken"
           ? [gauge("stream_up", 0)]
           : [];
+    case "stream.held":
+      return [gauge("stream_up", 0)];
     case "stream.refused": {
       const answered = event.error.kind !== "connect" && event.error.kind !== "timeout";
       return [

@@ -2,7 +2,9 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { parseDuration } from "../base/duration.ts";
+import type { Milliseconds } from "../base/units.ts";
 import type { Manifest } from "../capture/manifest.ts";
+import { createPprofRoutes, type PprofApi } from "./pprof.ts";
 
 /** A watched target, as the API shows it. */
 export interface TargetStatus {
@@ -12,6 +14,8 @@ export interface TargetStatus {
   readonly labels: Readonly<Record<string, string>>;
   readonly state: string;
   readonly since: string;
+  /** Until when its tracer is let go. */
+  readonly until?: string;
   readonly reason: string;
   readonly mode: string;
   readonly trace_format?: string;
@@ -24,6 +28,8 @@ export interface CaptureStatus {
   /** spool: waits on the agent's disk. store: at its destination. */
   readonly place: "spool" | "store";
   readonly location: string;
+  /** Of its keys at the destination; empty in the spool. */
+  readonly prefix: string;
   readonly manifest: Manifest;
 }
 
@@ -60,10 +66,16 @@ export interface AgentApi {
   triggers(filter: { readonly rule?: string; readonly target?: string }): readonly unknown[];
   /** The one target `name` means: its name, or its job or address where that is unique. */
   resolveTarget(name: string): string | undefined;
+  /** Lets the target's tracer go for so long. Resolves, when it is free, with until when; undefined: it was not. */
+  yield(target: string, duration: Milliseconds, reason: string): Promise<string | undefined>;
+  /** Ends that before its time. */
+  takeBack(target: string): void;
+  readonly pprof: PprofApi;
 }
 
 const MAX_LISTED = 1000;
 const MAX_REASON = 500;
+const MAX_YIELD_MS = 86_400_000;
 
 /** The agent's HTTP interface. Errors are JSON: `{ error, hint? }`. */
 export function createApi(agent: AgentApi): Hono {
@@ -83,6 +95,14 @@ export function createApi(agent: AgentApi): Hono {
   });
   app.get("/api/v1/targets", (c) => c.json({ targets: agent.targets() }));
   app.post("/api/v1/targets/:name/capture", (c) => triggerCapture(agent, c));
+  app.post("/api/v1/targets/:name/yield", (c) => yieldTracer(agent, c));
+  app.delete("/api/v1/targets/:name/yield", (c) => {
+    const name = agent.resolveTarget(c.req.param("name"));
+    if (name === undefined) return noTarget(agent, c);
+    agent.takeBack(name);
+    return c.json({ target: name });
+  });
+  app.route("/", createPprofRoutes(agent.pprof));
   app.get("/api/v1/triggers", (c) => {
     const rule = c.req.query("rule");
     const target = c.req.query("target");
@@ -117,13 +137,7 @@ export function createApi(agent: AgentApi): Hono {
 
 function triggerCapture(agent: AgentApi, c: Context): Response {
   const name = agent.resolveTarget(c.req.param("name") ?? "");
-  if (name === undefined) {
-    const known = agent.targets().map((target) => target.name);
-    return c.json(
-      { error: `no target is called ${c.req.param("name")}`, hint: `targets: ${known.join(", ")}` },
-      404,
-    );
-  }
+  if (name === undefined) return noTarget(agent, c);
   const times: { before?: number; after?: number; cpu?: number } = {};
   for (const key of ["before", "after", "cpu"] as const) {
     const text = c.req.query(key);
@@ -138,6 +152,31 @@ function triggerCapture(agent: AgentApi, c: Context): Response {
   const id = agent.trigger(name, { reason, ...times });
   if (id === undefined) return c.json({ error: "too many captures are in progress" }, 429);
   return c.json({ id, target: name, status: `/api/v1/captures/${id}` }, 202);
+}
+
+/** `POST …/yield?for=5m`: somebody else needs the process's one tracer. */
+async function yieldTracer(agent: AgentApi, c: Context): Promise<Response> {
+  const name = agent.resolveTarget(c.req.param("name") ?? "");
+  if (name === undefined) return noTarget(agent, c);
+  const duration = parseDuration(c.req.query("for") ?? "5m");
+  if (duration === undefined || duration <= 0 || duration > MAX_YIELD_MS) {
+    return c.json({ error: "for: expected a duration of at most 24h, such as 5m" }, 400);
+  }
+  const who = (c.req.query("reason") ?? "somebody asked for the tracer").slice(0, MAX_REASON);
+  const until = await agent.yield(name, duration, who);
+  if (until === undefined) return c.json({ error: `the tracer of ${name} is not ours to let go` }, 409);
+  return c.json({ target: name, until });
+}
+
+function noTarget(agent: AgentApi, c: Context): Response {
+  const known = agent
+    .targets()
+    .slice(0, 50)
+    .map((target) => target.name);
+  return c.json(
+    { error: `no target is called ${c.req.param("name")}`, hint: `targets: ${known.join(", ")}` },
+    404,
+  );
 }
 
 function notFound(c: Context, what: string): Response {

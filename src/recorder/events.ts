@@ -20,6 +20,15 @@ export type RecorderEvent =
       readonly error: ScrapeError;
       readonly retryIn: Milliseconds;
     }
+  /** The tracer was let go for a time: somebody asked for it, or it cost the target too much. */
+  | {
+      readonly kind: "stream.held";
+      readonly target: string;
+      readonly how: "yielded" | "paused";
+      readonly reason: string;
+      readonly duration: Milliseconds;
+    }
+  | { readonly kind: "stream.resumed"; readonly target: string }
   | {
       readonly kind: "stream.ended";
       readonly target: string;

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage, ScrapeError } from "../base/errors.ts";
-import { milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
+import { epochMilliseconds, milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
 import type { RingLimits } from "../ring/options.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import { SessionRing } from "../ring/session.ts";
@@ -11,6 +11,8 @@ import { shorterStream, streamTrace, type StreamEnd } from "../scraper/stream.ts
 import type { Target } from "../scraper/target.ts";
 import type { RecorderEvent } from "./events.ts";
 import { pruneSessions } from "./sessions.ts";
+import type { Hold, RecorderState, TraceSource } from "./source.ts";
+import { Waiters } from "./waiters.ts";
 
 export interface RecorderOptions {
   readonly trace: TraceOptions;
@@ -27,26 +29,16 @@ export interface RecorderDependencies {
   readonly onGeneration: (session: RecordedSession, generation: RecordedGeneration) => void;
 }
 
-/**
- * Where a recorder stands; `since` is wall clock.
- *
- * connecting: a stream was asked for. recording: bytes flow. waiting: between tries, or between windows in poll mode.
- */
-export interface RecorderState {
-  readonly kind: "connecting" | "recording" | "waiting" | "stopped";
-  readonly since: EpochMilliseconds;
-  /** For people: why it is so. */
-  readonly reason: string;
-  readonly mode: "stream" | "poll";
-  readonly format: string | undefined;
-}
-
 const FAILURE_BACKOFF = { first: milliseconds(250), max: milliseconds(30_000) };
 /** After an abort the runtime needs about 50 ms to let go of its tracer (measured), so the first tries are quick. */
 const BUSY_BACKOFF = { first: milliseconds(100), max: milliseconds(15_000) };
+/** What the runtime is given to let go of its tracer after the stream was closed, before the slot is called free. */
+const RELEASE_GRACE = milliseconds(150);
+/** Closing a connection takes no longer. */
+const RELEASE_LIMIT = milliseconds(5000);
 
 /** Holds one target's execution trace: one connection after the other, a session and a ring for each. */
-export class Recorder {
+export class Recorder implements TraceSource {
   readonly target: Target;
   readonly #options: RecorderOptions;
   readonly #deps: RecorderDependencies;
@@ -58,7 +50,12 @@ export class Recorder {
   #mode: "stream" | "poll";
   #streamFor: Milliseconds;
   #sessionCount = 0;
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
+  #hold: Hold | undefined;
+  /** The hold that has taken effect. */
+  #resting: Hold | undefined;
+  /** Ends what the loop is doing: the agent stops, or the tracer is to be let go. */
+  #turn = new AbortController();
 
   constructor(target: Target, options: RecorderOptions, deps: RecorderDependencies) {
     this.target = target;
@@ -83,15 +80,35 @@ export class Recorder {
 
   /** Records until `signal` is aborted. Never throws: every failure is an event and another try. */
   async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#turn.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
     while (!signal.aborted) {
-      const began = this.#deps.clock.monotonic();
-      const pause = await this.#session(signal).catch((error: unknown) => this.#refused(error, signal));
-      if (signal.aborted) break;
-      const wait = this.#mode === "poll" && pause === 0 ? this.#untilNextWindow(began) : pause;
-      if (wait > 0) await this.#deps.clock.sleep(wait, signal).catch(() => undefined);
+      this.#turn = new AbortController();
+      if (this.#hold === undefined) await this.#record(this.#turn.signal);
+      else await this.#rest(this.#hold, signal);
     }
+    signal.removeEventListener("abort", stop);
     this.#setState("stopped", "the agent stops, or the target is no longer configured");
-    this.#wake();
+  }
+
+  /** Lets the tracer go for a time. Resolves when it is free; a hold in force is replaced. */
+  async hold(hold: Hold): Promise<void> {
+    this.#hold = hold;
+    this.#turn.abort(new ScrapeError("truncated", hold.reason));
+    this.#waiters.wake();
+    const deadline = this.#deps.clock.monotonic() + RELEASE_LIMIT;
+    while (this.#hold === hold && this.#resting !== hold && this.#state.kind !== "stopped") {
+      const left = deadline - this.#deps.clock.monotonic();
+      if (left <= 0) break;
+      await this.#waiters.next(this.#deps.clock, milliseconds(left));
+    }
+    await this.#deps.clock.sleep(RELEASE_GRACE);
+  }
+
+  /** Ends a hold before its time. */
+  resume(): void {
+    this.#hold = undefined;
+    this.#waiters.wake();
   }
 
   /**
@@ -103,29 +120,41 @@ export class Recorder {
     for (;;) {
       if ((this.sessions().at(-1)?.generations.at(-1)?.wallEnd ?? 0) >= until) return true;
       const left = deadline - this.#deps.clock.monotonic();
-      if (left <= 0 || this.#state.kind === "stopped") return false;
+      const { kind } = this.#state;
+      if (left <= 0 || kind === "stopped" || kind === "yielded" || kind === "paused") return false;
       // A recorder that lost its target has nothing more to wait for: what came after the moment is gone.
-      if (this.#state.kind === "waiting" && this.#mode === "stream") return false;
-      await this.#next(milliseconds(left), signal);
+      if (kind === "waiting" && this.#mode === "stream") return false;
+      await this.#waiters.next(this.#deps.clock, milliseconds(left), signal);
     }
   }
 
-  async #next(limit: Milliseconds, signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const wake = (): void => done.abort();
-    this.#waiters.add(wake);
-    signal.addEventListener("abort", wake, { once: true });
-    try {
-      await this.#deps.clock.sleep(limit, done.signal).catch(() => undefined);
-    } finally {
-      this.#waiters.delete(wake);
-      signal.removeEventListener("abort", wake);
-    }
-    signal.throwIfAborted();
+  /** One connection and the pause after it; ends early when `turn` is aborted. */
+  async #record(turn: AbortSignal): Promise<void> {
+    const began = this.#deps.clock.monotonic();
+    const pause = await this.#session(turn).catch((error: unknown) => this.#refused(error, turn));
+    if (turn.aborted) return;
+    const wait = this.#mode === "poll" && pause === 0 ? this.#untilNextWindow(began) : pause;
+    if (wait > 0) await this.#deps.clock.sleep(wait, turn).catch(() => undefined);
   }
 
-  #wake(): void {
-    for (const waiter of this.#waiters) waiter();
+  /** Leaves the tracer alone until the hold's time is over, or it is taken back. */
+  async #rest(hold: Hold, signal: AbortSignal): Promise<void> {
+    const { clock, emit } = this.#deps;
+    const { kind, reason } = hold;
+    const until = clock.monotonic() + hold.duration;
+    const ends = epochMilliseconds(clock.now() + hold.duration);
+    this.#resting = hold;
+    this.#setState(kind, reason, this.#state.format, ends);
+    emit({ kind: "stream.held", target: this.target.name, how: kind, reason, duration: hold.duration });
+    while (this.#hold === hold && !signal.aborted) {
+      const left = until - clock.monotonic();
+      if (left <= 0) this.#hold = undefined;
+      else await this.#waiters.next(clock, milliseconds(left), signal).catch(() => undefined);
+    }
+    if (this.#hold !== undefined) return;
+    this.#failure.reset();
+    this.#busy.reset();
+    if (!signal.aborted) emit({ kind: "stream.resumed", target: this.target.name });
   }
 
   /** One connection from open to end. Returns how long to wait before the next. */
@@ -212,7 +241,7 @@ export class Recorder {
     });
     intake.received = 0;
     if (recorded !== undefined) this.#deps.onGeneration(recorded, generation);
-    this.#wake();
+    this.#waiters.wake();
   }
 
   #finish(intake: Intake, end: StreamEnd): Milliseconds {
@@ -273,7 +302,7 @@ export class Recorder {
     if (recorded !== undefined) {
       this.#previous = pruneSessions([...this.#previous, recorded], false, this.#options.ring.maxBytes);
     }
-    this.#wake();
+    this.#waiters.wake();
   }
 
   #untilNextWindow(began: Milliseconds): Milliseconds {
@@ -282,9 +311,17 @@ export class Recorder {
     return milliseconds(Math.max(0, next));
   }
 
-  #setState(kind: RecorderState["kind"], reason: string, format = this.#state.format): void {
-    this.#state = this.#stateOf(kind, reason, format);
-    this.#wake();
+  #setState(
+    kind: RecorderState["kind"],
+    reason: string,
+    format = this.#state.format,
+    until?: EpochMilliseconds,
+  ): void {
+    this.#state = {
+      ...this.#stateOf(kind, reason, format),
+      ...(until !== undefined && { until }),
+    };
+    this.#waiters.wake();
   }
 
   #stateOf(kind: RecorderState["kind"], reason: string, format?: string): RecorderState {

@@ -1,8 +1,8 @@
 import type { Dispatcher } from "undici";
 import { ScrapeError } from "../base/errors.ts";
-import { milliseconds, type Milliseconds } from "../base/units.ts";
+import { bytes, milliseconds, type Milliseconds } from "../base/units.ts";
 import type { ProfileOptions } from "./options.ts";
-import { asScrapeError, errorText, get } from "./request.ts";
+import { fetchPage } from "./page.ts";
 import { targetUrl, type Target } from "./target.ts";
 
 /** One pprof profile to take. */
@@ -30,37 +30,18 @@ export async function fetchProfile(
 ): Promise<Uint8Array[]> {
   const query: Record<string, string> =
     profile.seconds === undefined ? {} : { seconds: String(profile.seconds / 1000) };
-  const url = targetUrl(target, options.pathPrefix + profile.endpoint, query);
-  const patience = milliseconds(options.timeout + (profile.seconds ?? 0));
-  const response = await get(dispatcher, url, { headersTimeout: patience, idleTimeout: patience }, signal);
-  if (response.statusCode !== 200) {
-    const text = await errorText(response);
-    throw new ScrapeError(
-      "status",
-      `${url.host} answered ${response.statusCode} to ${url.pathname}: ${text.slice(0, 200)}`,
-    );
+  const path = options.pathPrefix + profile.endpoint;
+  const limits = {
+    timeout: milliseconds(options.timeout + (profile.seconds ?? 0)),
+    maxBytes: bytes(options.maxBytes),
+  };
+  const page = await fetchPage(dispatcher, target, path, query, limits, signal);
+  if (page.status !== 200) {
+    const text = Buffer.concat(page.chunks).subarray(0, 200).toString("utf8").replace(/\s+/g, " ").trim();
+    throw new ScrapeError("status", `${target.address} answered ${page.status} to ${path}: ${text}`);
   }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body) {
-      const bytes = chunk as Uint8Array;
-      size += bytes.length;
-      if (size > options.maxBytes) {
-        throw new ScrapeError(
-          "limit",
-          `${url.pathname} of ${url.host} is larger than ${options.maxBytes} bytes`,
-        );
-      }
-      chunks.push(bytes);
-    }
-  } catch (error) {
-    throw signal.aborted ? error : asScrapeError(error, url);
-  } finally {
-    response.body.destroy();
-  }
-  requireGzip(chunks, url);
-  return chunks;
+  requireGzip(page.chunks, targetUrl(target, path));
+  return [...page.chunks];
 }
 
 function requireGzip(chunks: readonly Uint8Array[], url: URL): void {

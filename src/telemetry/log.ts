@@ -94,6 +94,15 @@ function describe(event: AgentEvent): Line {
             fields,
             once: once(streamState(event.target), event.how),
           };
+    case "stream.held":
+      return {
+        level: event.how === "paused" ? "warn" : "info",
+        message: `the tracer of ${event.target} is let go for ${event.duration / 1000} s: ${event.reason}`,
+        fields,
+        clears: streamState(event.target),
+      };
+    case "stream.resumed":
+      return { level: "info", message: `${event.target} is recorded again`, fields };
     case "generation.sealed":
       return {
         level: "debug",
@@ -171,6 +180,12 @@ function describeOther(
       return { level: "info", message: `stopping: ${event.reason}`, fields };
     case "agent.stopped":
       return { level: "info", message: "stopped", fields };
+    case "follower.dropped":
+      return {
+        level: "warn",
+        message: `a reader of the trace of ${event.target} was cut off: ${event.message}`,
+        fields,
+      };
     case "agent.problem":
       return { level: "error", message: event.message, fields };
     default:

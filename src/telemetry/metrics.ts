@@ -32,6 +32,15 @@ export class Metrics {
     "Streams that did not come to be, by error code.",
     ["code"],
   );
+  readonly #held = this.#targetGauge(
+    "gorewind_stream_held",
+    "1 while the tracer is let go, by why: yielded (somebody asked), paused (over budget).",
+    ["how"],
+  );
+  readonly #followersDropped = this.#targetCounter(
+    "gorewind_followers_dropped_total",
+    "Readers of the agent's /debug/pprof/trace that were too slow and were cut off.",
+  );
   readonly #received = this.#targetCounter("gorewind_stream_received_bytes_total", "Trace bytes received.");
   readonly #dropped = this.#targetCounter(
     "gorewind_stream_dropped_bytes_total",
@@ -211,6 +220,13 @@ export class Metrics {
         this.#dropped.inc({ target: event.target }, event.droppedBytes);
         this.#streamUp.set({ target: event.target }, 0);
         return;
+      case "stream.held":
+        this.#streamUp.set({ target: event.target }, 0);
+        this.#hold(event.target, event.how);
+        return;
+      case "stream.resumed":
+        this.#hold(event.target, undefined);
+        return;
       case "generation.sealed":
         this.#generations.inc({ target: event.target });
         this.#received.inc({ target: event.target }, event.received);
@@ -245,6 +261,9 @@ export class Metrics {
         return;
       case "trigger.suppressed":
         this.#suppressed.inc({ rule: event.rule, reason: event.reason });
+        return;
+      case "follower.dropped":
+        this.#followersDropped.inc({ target: event.target });
         return;
       case "capture.completed":
         for (const rule of event.rules) this.#captures.inc({ rule, outcome: "completed" });
@@ -301,6 +320,10 @@ export class Metrics {
         // Steps on the way to an outcome that is counted.
         return;
     }
+  }
+
+  #hold(target: string, how: "yielded" | "paused" | undefined): void {
+    for (const each of ["yielded", "paused"]) this.#held.set({ target, how: each }, each === how ? 1 : 0);
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

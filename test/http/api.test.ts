@@ -1,6 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.ts";
+import { epochMilliseconds } from "../../src/base/units.ts";
+import type { PprofApi } from "../../src/http/pprof.ts";
 import { createApi, type AgentApi, type ManualCapture } from "../../src/http/api.ts";
+
+const none = () => Promise.resolve({ kind: "refused", status: 404, error: "none" } as const);
+const noPprof: PprofApi = {
+  targets: () => [],
+  resolveTarget: () => undefined,
+  follow: none,
+  past: none,
+  page: none,
+  profiles: () => Promise.resolve([]),
+  now: () => epochMilliseconds(0),
+};
 
 /** An agent that is all right, but for what a test says. */
 function api(more: Partial<AgentApi> = {}) {
@@ -14,6 +27,9 @@ function api(more: Partial<AgentApi> = {}) {
     download: () => Promise.resolve(undefined),
     triggers: () => [],
     trigger: () => "20260101t000000000-abc",
+    yield: () => Promise.resolve("2026-01-01T00:05:00.000Z"),
+    takeBack: () => undefined,
+    pprof: noPprof,
     resolveTarget: (name) => (name === "shop" ? "shop@127.0.0.1:6060" : undefined),
     ...more,
   });
