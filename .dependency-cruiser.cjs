@@ -42,8 +42,16 @@ const table = {
   capture: { folders: ["base", "ring", "triggers"], npm: ["zod"] },
 
   // The edges, where effects are.
-  scraper: { folders: ["base"], npm: ["undici"], node: ["stream", "zlib", "tls", "buffer"] },
-  discovery: { folders: ["base", "scraper"], npm: ["undici"], node: ["dns", "fs", "fs/promises", "path"] },
+  scraper: {
+    folders: ["base"],
+    npm: ["undici"],
+    node: ["stream", "zlib", "tls", "buffer", "net", "dns", "crypto", "fs/promises", "path"],
+  },
+  discovery: {
+    folders: ["base", "scraper"],
+    npm: ["undici", "yaml"],
+    node: ["dns", "dns/promises", "fs", "fs/promises", "path", "crypto", "net"],
+  },
   store: { folders: ["base", "capture"], npm: ["@aws-sdk/client-s3", "@smithy/*", "zod"], node: ["*"] },
   telemetry: { folders: ["base", "signals", "events.ts"], npm: ["pino", "prom-client", "zod"] },
   http: {
@@ -94,8 +102,10 @@ const allowed = [
   ...Object.entries(files).flatMap(([name, may]) => rules(place(name), may)),
   ...rules("^src/.+/options[.]ts$", { folders: ["base", "schema"], npm: ["zod"] }),
   ...rules("^src/triggers/expression[.]ts$", { npm: ["@marcbachmann/cel-js"] }),
-  { from: { path: "^src/config/" }, to: { path: "^src/[^/]+/options[.]ts$" } },
+  { from: { path: "^src/config/" }, to: { path: "^src/.+/options[.]ts$" } },
   { from: { path: "^src/config/" }, to: { path: "^src/scraper/target[.]ts$" } }, // what a target is called
+  { from: { path: "^src/config/" }, to: { path: "^src/scraper/client/guard[.]ts$" } }, // how far it is trusted
+  { from: { path: "^src/config/" }, to: { path: "^src/discovery/targets[.]ts$" } }, // groups and rules → targets
   { from: { path: "^src/config/" }, to: { path: "^src/triggers/template[.]ts$" } }, // rules written out in full
   { from: { path: "^src/[^/]+/events[.]ts$" }, to: { path: "^src/base/" } },
 ];

@@ -61,7 +61,10 @@ export type ScrapeErrorKind =
   | "truncated"
   | "limit"
   | "format"
-  | "unsupported";
+  | "unsupported"
+  | "tls"
+  | "credentials"
+  | "forbidden";
 
 /** A target could not be read; it is tried again. */
 export class ScrapeError extends GorewindError {

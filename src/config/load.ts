@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.ts";
-import { targetName, type Target } from "../scraper/target.ts";
+import { resolveTargets, type TargetGroup, type TargetRules } from "../discovery/targets.ts";
+import type { AddressTrust } from "../scraper/client/guard.ts";
+import type { Target } from "../scraper/target.ts";
 import { expandTriggers } from "../triggers/template.ts";
 import { configSchema, type ConfigOptions, type ScrapeConfig } from "./options.ts";
 import { explainIssues } from "./problems.ts";
@@ -11,6 +13,8 @@ import { parseYaml, type Environment } from "./yaml.ts";
 export interface ConfiguredTarget {
   readonly target: Target;
   readonly scrape: ScrapeConfig;
+  /** How far its address is trusted: whether an operator wrote it down, or it was discovered. */
+  readonly trust: AddressTrust;
 }
 
 /** A configuration that can be run: every default filled in, every text parsed. */
@@ -19,6 +23,7 @@ export interface Config {
   /** Of the text as it was read: which configuration a capture was taken under. Twelve hexadecimal digits. */
   readonly hash: string;
   readonly options: ConfigOptions;
+  /** Those of `static_configs`; others are discovered while the agent runs. */
   readonly targets: readonly ConfiguredTarget[];
 }
 
@@ -35,20 +40,34 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
     throw new ConfigError(explainIssues(parsed.error.issues, source, configJsonSchema()));
   }
   const options = parsed.data;
-  const targets = options.scrapeConfigs.flatMap((scrape) => targetsOf(scrape, options.global.labels));
+  const targets: ConfiguredTarget[] = [];
   const names = new Set<string>();
-  for (const { target } of targets) {
-    if (!names.has(target.name)) {
-      names.add(target.name);
-      continue;
+  for (const [i, scrape] of options.scrapeConfigs.entries()) {
+    const problem = (message: string): ConfigError =>
+      new ConfigError([
+        {
+          position: source.positionOf(["scrape_configs", i, "static_configs"]),
+          path: `scrape_configs.${i}.static_configs`,
+          message,
+        },
+      ]);
+    const resolved = resolveTargets(rulesOf(scrape, options), groupsOf(scrape), "configured");
+    const [refused] = resolved.refused;
+    if (refused !== undefined && refused.reason !== "duplicate") {
+      throw problem(
+        `the target ${refused.address} cannot be watched: relabeling made its ${refused.reason} unusable`,
+      );
     }
-    throw new ConfigError([
-      {
-        position: source.positionOf(["scrape_configs"]),
-        path: "scrape_configs",
-        message: `the target ${target.address} is listed twice in the job ${target.job}: a Go process has one tracer`,
-      },
-    ]);
+    const twice = refused?.address ?? resolved.targets.find(({ name }) => names.has(name))?.address;
+    if (twice !== undefined) {
+      throw problem(
+        `the target ${twice} is listed twice in the job ${scrape.jobName}: a Go process has one tracer`,
+      );
+    }
+    for (const target of resolved.targets) {
+      names.add(target.name);
+      targets.push({ target, scrape, trust: "configured" });
+    }
   }
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
   return { file, hash, options, targets };
@@ -59,23 +78,12 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
   return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
 }
 
-function targetsOf(scrape: ScrapeConfig, globalLabels: Readonly<Record<string, string>>): ConfiguredTarget[] {
-  return scrape.staticConfigs.flatMap(({ targets, labels }) =>
-    targets.map((address) => ({
-      scrape,
-      target: {
-        name: targetName(scrape.jobName, address),
-        job: scrape.jobName,
-        address,
-        scheme: scrape.scheme,
-        labels: {
-          ...globalLabels,
-          job: scrape.jobName,
-          instance: address,
-          service: scrape.jobName,
-          ...labels,
-        },
-      },
-    })),
-  );
+/** What a scrape config makes of the targets that are found for it. */
+export function rulesOf(scrape: ScrapeConfig, { global }: Pick<ConfigOptions, "global">): TargetRules {
+  const { jobName, scheme, relabel } = scrape;
+  return { jobName, scheme, relabel, globalLabels: global.labels };
+}
+
+function groupsOf(scrape: ScrapeConfig): TargetGroup[] {
+  return scrape.staticConfigs.map(({ targets, labels }) => ({ targets, labels }));
 }

@@ -1,10 +1,13 @@
 /** The whole configuration, composed of each folder's own section. */
 
 import { z } from "zod";
+import { bytes } from "../base/units.ts";
+import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { httpOptions } from "../http/options.ts";
 import { analysisOptions } from "../observe/options.ts";
 import { ringOptions } from "../ring/options.ts";
-import { labels } from "../schema/schema.ts";
+import { duration, labels, size } from "../schema/schema.ts";
+import { clientFields, clientOf, oneCredential } from "../scraper/client/options.ts";
 import { profileOptions, staticConfig, traceOptions } from "../scraper/options.ts";
 import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../store/options.ts";
 import { logOptions } from "../telemetry/options.ts";
@@ -19,18 +22,56 @@ const scrapeConfig = z
   .strictObject({
     job_name: z.string().min(1).max(128).describe("What these targets are called together."),
     scheme: z.enum(["http", "https"]).default("http"),
-    static_configs: z.array(staticConfig).min(1).describe("Targets given by address, as in Prometheus."),
+    ...clientFields,
+    body_size_limit: size()
+      .optional()
+      .describe(
+        "No answer may be larger, beside the trace's stream; a limit of its own section may be smaller.",
+      ),
+    static_configs: z.array(staticConfig).default([]).describe("Targets given by address, as in Prometheus."),
+    ...discoveryFields,
+    relabel_configs: z
+      .array(relabelConfig)
+      .default([])
+      .describe("Which of the targets are watched, and what their labels are, as in Prometheus."),
+    target_limit: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(200)
+      .describe("Targets of this scrape config at once; more are refused and counted."),
+    start_spread: duration()
+      .optional()
+      .describe(
+        "Streams that begin together are spread over this time. Default: 25ms for each, at most 5s; a single one begins at once.",
+      ),
     trace: traceOptions.prefault({}),
     ring: ringOptions.prefault({}),
     profiles: profileOptions.prefault({}),
   })
+  .superRefine(oneCredential)
+  .superRefine(someTargets)
   .transform((raw) => ({
     jobName: raw.job_name,
     scheme: raw.scheme,
+    client: clientOf(raw),
+    bodySizeLimit: raw.body_size_limit,
     staticConfigs: raw.static_configs,
+    discovery: [
+      ...raw.file_sd_configs,
+      ...raw.http_sd_configs,
+      ...raw.dns_sd_configs,
+      ...raw.kubernetes_sd_configs,
+    ],
+    relabel: raw.relabel_configs,
+    targetLimit: raw.target_limit,
+    startSpread: raw.start_spread,
     trace: raw.trace,
     ring: raw.ring,
-    profiles: raw.profiles,
+    profiles: {
+      ...raw.profiles,
+      maxBytes: bytes(Math.min(raw.profiles.maxBytes, raw.body_size_limit ?? Number.POSITIVE_INFINITY)),
+    },
   }));
 
 export const configSchema = z
@@ -70,6 +111,17 @@ export const configSchema = z
     triggerLimits,
     ...rest,
   }));
+
+type TargetSources = Readonly<Record<"static_configs" | keyof typeof discoveryFields, readonly unknown[]>>;
+
+function someTargets(raw: TargetSources, context: z.RefinementCtx): void {
+  const sources = ["static_configs", ...Object.keys(discoveryFields)] as (keyof TargetSources)[];
+  if (sources.some((source) => raw[source].length > 0)) return;
+  context.addIssue({
+    code: "custom",
+    message: `there are no targets: ${sources.slice(0, -1).join(", ")} or ${sources.at(-1)} is needed`,
+  });
+}
 
 function uniqueJobNames(jobs: readonly { readonly jobName: string }[], context: z.RefinementCtx): void {
   const seen = new Set<string>();

@@ -63,13 +63,13 @@ export const profileOptions = z
   })
   .transform((raw) => ({ pathPrefix: raw.path_prefix, timeout: raw.timeout, maxBytes: raw.max_bytes }));
 
-const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+):\d{1,5}$/, {
-  error: "expected host:port, such as 127.0.0.1:6060 or [::1]:6060",
+const address = z.string().regex(/^((\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+):\d{1,5}|unix:\/[^\0]+)$/, {
+  error: "expected host:port, such as 127.0.0.1:6060 or [::1]:6060, or unix:/path of a socket",
 });
 
 /** `static_configs:` in Prometheus' dialect. */
 export const staticConfig = z.strictObject({
-  targets: z.array(address).min(1).describe("Addresses, host:port."),
+  targets: z.array(address).min(1).describe("Addresses, host:port, or unix:/path."),
   labels: labels.default({}).describe("Labels put on these targets; rules match on them."),
 });
 

@@ -48,21 +48,41 @@ export function asScrapeError(error: unknown, url: URL): ScrapeError {
       cause: error,
     });
   }
-  const code = (error as { code?: unknown } | null)?.code;
-  if (
-    code === "ECONNREFUSED" ||
-    code === "ENOTFOUND" ||
-    code === "EHOSTUNREACH" ||
-    code === "ENETUNREACH" ||
-    code === "EAI_AGAIN"
-  ) {
-    return new ScrapeError("connect", `cannot connect to ${url.host} (${code})`, {
+  const code = codeOf(error);
+  if (CONNECT_CODES.has(code)) {
+    const path = (error as { address?: unknown }).address;
+    const where = code === "ENOENT" || code === "EACCES" ? String(path) : url.host;
+    return new ScrapeError("connect", `cannot connect to ${where} (${code})`, {
       cause: error,
       hint: "Is the service up, and does it serve net/http/pprof on this address?",
     });
   }
+  if (TLS_CODES.test(code)) return tlsError(error, code, url);
   return new ScrapeError("truncated", `the connection to ${url.host} was lost in ${url.pathname}`, {
     cause: error,
+  });
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}
+
+const CONNECT_CODES = new Set(
+  "ECONNREFUSED ENOTFOUND EHOSTUNREACH ENETUNREACH EAI_AGAIN ENOENT EACCES".split(" "),
+);
+
+/** What OpenSSL and Node's own checks of a certificate say. */
+const TLS_CODES =
+  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|HOSTNAME_MISMATCH|EPROTO)/;
+
+function tlsError(error: unknown, code: string, url: URL): ScrapeError {
+  const certificate = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT|HOSTNAME_)/.test(code);
+  return new ScrapeError("tls", `no TLS with ${url.host} (${code})`, {
+    cause: error,
+    hint: certificate
+      ? "The server's certificate is not trusted for this name: see tls_config's ca_file and server_name."
+      : "Does the server speak TLS here, and does it ask for a client certificate (tls_config's cert_file and key_file)?",
   });
 }
 

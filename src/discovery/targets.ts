@@ -1,0 +1,114 @@
+/** Groups as they are discovered → targets. Pure. */
+
+import { refusedLiteral, type AddressTrust } from "../scraper/client/guard.ts";
+import { targetName, type Target } from "../scraper/target.ts";
+import { relabel, type Labels, type RelabelRule } from "./relabel.ts";
+
+/** Addresses that share labels, as every discovery gives them. */
+export interface TargetGroup {
+  readonly targets: readonly string[];
+  readonly labels: Labels;
+}
+
+/** What a scrape config makes of what is discovered for it. */
+export interface TargetRules {
+  readonly jobName: string;
+  readonly scheme: "http" | "https";
+  readonly relabel: readonly RelabelRule[];
+  readonly globalLabels: Labels;
+}
+
+/** Why a discovered address is no target. */
+export type Refusal = "address" | "forbidden" | "scheme" | "labels" | "duplicate" | "limit";
+
+export interface ResolvedTargets {
+  readonly targets: readonly Target[];
+  /** By relabeling, as somebody wished. */
+  readonly dropped: number;
+  readonly refused: readonly { readonly address: string; readonly reason: Refusal }[];
+}
+
+type Resolved =
+  | { readonly kind: "target"; readonly target: Target }
+  | { readonly kind: "dropped" }
+  | { readonly kind: "refused"; readonly reason: Refusal };
+
+const ADDRESS = /^((\[[0-9a-fA-F:.]+(%\w+)?\]|[^\s/:@[\]?#\\]+)(:\d{1,5})?|unix:\/[^\0]+)$/;
+const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const MAX_LABELS = 64;
+/** As for labels that are written into the configuration; longer ones are cut. */
+const MAX_LABEL_VALUE = 256;
+
+/** Every target of the groups, in their order; of two with one name, the first. */
+export function resolveTargets(
+  rules: TargetRules,
+  groups: readonly TargetGroup[],
+  trust: AddressTrust,
+): ResolvedTargets {
+  const targets = new Map<string, Target>();
+  const refused: { address: string; reason: Refusal }[] = [];
+  let dropped = 0;
+  for (const group of groups) {
+    for (const address of group.targets) {
+      const resolved = resolve(rules, group.labels, address, trust);
+      if (resolved.kind === "dropped") dropped++;
+      else if (resolved.kind === "refused") refused.push({ address, reason: resolved.reason });
+      else if (targets.has(resolved.target.name)) refused.push({ address, reason: "duplicate" });
+      else targets.set(resolved.target.name, resolved.target);
+    }
+  }
+  return { targets: [...targets.values()], dropped, refused };
+}
+
+function resolve(rules: TargetRules, labels: Labels, discovered: string, trust: AddressTrust): Resolved {
+  const before = {
+    ...rules.globalLabels,
+    job: rules.jobName,
+    __scheme__: rules.scheme,
+    ...labels,
+    __address__: discovered,
+  };
+  const after = relabel(before, rules.relabel);
+  if (after === undefined) return { kind: "dropped" };
+  const address = after["__address__"] ?? "";
+  const scheme = after["__scheme__"] ?? "";
+  if (!ADDRESS.test(address) || !isHost(address) || (trust !== "configured" && address.startsWith("unix:"))) {
+    return { kind: "refused", reason: "address" };
+  }
+  if (refusedLiteral(address, trust) !== undefined) return { kind: "refused", reason: "forbidden" };
+  if (scheme !== "http" && scheme !== "https") return { kind: "refused", reason: "scheme" };
+  const shown = shownLabels(after, address, rules.jobName);
+  if (shown === undefined) return { kind: "refused", reason: "labels" };
+  const job = shown["job"] ?? rules.jobName;
+  const params = paramsOf(after);
+  const metricsPath = after["__metrics_path__"];
+  const target: Target = {
+    name: targetName(job, address),
+    job,
+    address,
+    scheme,
+    labels: shown,
+    ...(metricsPath?.startsWith("/") === true && { metricsPath }),
+    ...(params !== undefined && { params }),
+  };
+  return { kind: "target", target };
+}
+
+const isHost = (address: string): boolean =>
+  address.startsWith("unix:") || URL.canParse(`http://${address.replace(/%\w+\]/, "]")}`);
+
+/** What is left for people and rules to see: no name that begins with two underscores. */
+function shownLabels(labels: Labels, address: string, job: string): Labels | undefined {
+  const shown = Object.entries(labels).filter(([name]) => !name.startsWith("__"));
+  if (shown.length > MAX_LABELS || shown.some(([name]) => !LABEL_NAME.test(name))) return undefined;
+  const cut = shown.map(([name, value]) => [name, value.slice(0, MAX_LABEL_VALUE)] as const);
+  return { job, instance: address, service: job, ...Object.fromEntries(cut) };
+}
+
+function paramsOf(labels: Labels): Readonly<Record<string, string>> | undefined {
+  const prefix = "__param_";
+  const params = Object.entries(labels)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, value]) => [name.slice(prefix.length), value] as const);
+  return params.length === 0 ? undefined : Object.fromEntries(params);
+}
