@@ -3,6 +3,7 @@ import { errorMessage, StoreError } from "../../base/errors.ts";
 import { decodeManifest, MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
 import { indexedDays, INDEX_ROOT, readDay } from "../index/reader.ts";
 import { latest, rowOf, type IndexRow } from "../index/row.ts";
+import { inParallel } from "../parallel.ts";
 import { readObject } from "../read.ts";
 import type { Store } from "../store.ts";
 import { greatestFirst, matches, type CaptureFilter, type SortKey } from "./filter.ts";
@@ -54,16 +55,17 @@ export class Catalog {
       if (key.endsWith(`/${MANIFEST_NAME}`)) manifests.push(key.slice(0, -MANIFEST_NAME.length));
       if (key.endsWith(`/${PIN_NAME}`)) pinned.add(key.slice(0, -PIN_NAME.length));
     }
+    const read = await inParallel(
+      manifests,
+      PARALLEL_READS,
+      async (prefix) => ({ prefix, manifest: await this.#tryManifest(prefix, signal) }),
+      signal,
+    );
     const rows: IndexRow[] = [];
-    for (let at = 0; at < manifests.length; at += PARALLEL_READS) {
-      const batch = manifests.slice(at, at + PARALLEL_READS);
-      const read = await Promise.all(batch.map((prefix) => this.#tryManifest(prefix, signal)));
-      for (const [i, manifest] of read.entries()) {
-        const prefix = batch[i] ?? "";
-        if (manifest === undefined) continue;
-        const row = { ...rowOf(manifest, prefix, 0), pinned: pinned.has(prefix) };
-        if (matches(filter, row)) rows.push(row);
-      }
+    for (const { prefix, manifest } of read) {
+      if (manifest === undefined) continue;
+      const row = { ...rowOf(manifest, prefix, 0), pinned: pinned.has(prefix) };
+      if (matches(filter, row)) rows.push(row);
     }
     return rows;
   }

@@ -1,4 +1,5 @@
 import { errorMessage, StoreError } from "../../base/errors.ts";
+import { inParallel } from "../parallel.ts";
 import { readObject } from "../read.ts";
 import type { Store } from "../store.ts";
 import { decodeRows } from "./parquet.ts";
@@ -35,13 +36,8 @@ export async function readDay(store: Store, day: string, signal: AbortSignal): P
   const keys: string[] = [];
   for await (const { key } of store.list(dayFolder(day), signal))
     if (key.endsWith(".parquet")) keys.push(key);
-  const rows: IndexRow[] = [];
-  for (let at = 0; at < keys.length; at += PARALLEL_READS) {
-    const batch = keys.slice(at, at + PARALLEL_READS);
-    for (const file of await Promise.all(batch.map((key) => readFile(store, key, signal))))
-      rows.push(...file);
-  }
-  return rows;
+  const files = await inParallel(keys, PARALLEL_READS, (key) => readFile(store, key, signal), signal);
+  return files.flat();
 }
 
 export async function readFile(store: Store, key: string, signal: AbortSignal): Promise<IndexRow[]> {
