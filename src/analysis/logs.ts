@@ -31,21 +31,18 @@ export interface LogsResult {
   readonly rows: readonly LogRow[];
 }
 
-interface Kept {
-  at: number;
-  goroutine: number;
-  task: number;
-  /** Texts are string indexes of the current generation until it ends. */
-  category: string | number;
-  message: string | number;
-}
-
 export class LogPass implements Pass {
   readonly types = [Ev.UserLog];
   #count = 0;
   #matching = 0;
-  /** A ring: the oldest is overwritten. */
-  readonly #ring: Kept[] = [];
+  // A ring: the oldest is overwritten.
+  readonly #at: Float64Array;
+  readonly #goroutine: Float64Array;
+  readonly #task: Float64Array;
+  /** String indexes of the current generation; −1 once the texts are taken out. */
+  readonly #category: Int32Array;
+  readonly #message: Int32Array;
+  readonly #texts: (readonly [category: string, message: string] | undefined)[] = [];
   readonly #limit: number;
   readonly #contains: string | undefined;
   #generation: Generation | undefined;
@@ -53,6 +50,11 @@ export class LogPass implements Pass {
   constructor(options: LogOptions) {
     this.#limit = options.limit;
     this.#contains = options.contains;
+    this.#at = new Float64Array(options.limit);
+    this.#goroutine = new Float64Array(options.limit);
+    this.#task = new Float64Array(options.limit);
+    this.#category = new Int32Array(options.limit).fill(-1);
+    this.#message = new Int32Array(options.limit);
   }
 
   onGeneration(generation: Generation): void {
@@ -72,25 +74,21 @@ export class LogPass implements Pass {
     }
     const at = this.#matching++ % this.#limit;
     if (this.#limit === 0) return;
-    const kept = this.#ring[at];
-    const log = {
-      at: columns.time[i]!,
-      goroutine: columns.g[i]!,
-      task: columns.subject[i]!,
-      category,
-      message,
-    };
-    if (kept === undefined) this.#ring.push(log);
-    else Object.assign(kept, log);
+    this.#at[at] = columns.time[i]!;
+    this.#goroutine[at] = columns.g[i]!;
+    this.#task[at] = columns.subject[i]!;
+    this.#category[at] = category;
+    this.#message[at] = message;
   }
 
   /** Takes texts out of the generation that ends. */
   #resolve(): void {
     if (this.#generation === undefined) return;
     const { strings } = this.#generation;
-    for (const log of this.#ring) {
-      if (typeof log.category === "number") log.category = strings.get(log.category);
-      if (typeof log.message === "number") log.message = strings.get(log.message);
+    for (let at = 0; at < this.#limit; at++) {
+      if (this.#category[at] === -1) continue;
+      this.#texts[at] = [strings.get(this.#category[at]!), strings.get(this.#message[at]!)];
+      this.#category[at] = -1;
     }
   }
 
@@ -99,15 +97,14 @@ export class LogPass implements Pass {
   }
 
   result(tracker: GoroutineTracker): LogsResult {
-    const rows = this.#ring
-      .toSorted((a, b) => a.at - b.at)
-      .map(({ at, goroutine, task, category, message }) => ({
-        at_ns: at - tracker.startTime,
-        goroutine,
-        task,
-        category: String(category),
-        message: String(message),
-      }));
+    const rows = this.#texts
+      .flatMap((texts, at): LogRow[] => {
+        if (texts === undefined) return [];
+        const [category, message] = texts;
+        const time = this.#at[at]! - tracker.startTime;
+        return [{ at_ns: time, goroutine: this.#goroutine[at]!, task: this.#task[at]!, category, message }];
+      })
+      .sort((a, b) => a.at_ns - b.at_ns);
     return { count: this.#count, matching: this.#matching, rows };
   }
 }

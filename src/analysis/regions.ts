@@ -13,6 +13,7 @@ import type { Pass, TrackedBatch } from "./pass.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { widen } from "./slots.ts";
+import { MAX_STACKS } from "./stacks.ts";
 import { timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import { restrided } from "./tracker.ts";
@@ -98,6 +99,8 @@ export class RegionPass implements Pass {
   readonly #index = new NameIndex(this.#names);
   readonly #groups: (Group | undefined)[] = [];
   readonly #places = new Map<string, Place>();
+  /** The same by name and stack in one number, to look at no frames. */
+  readonly #placeOfStack = new Map<number, Place>();
   readonly #worst: number;
   readonly #listener: RegionListener;
 
@@ -273,19 +276,18 @@ export class RegionPass implements Pass {
   #placeOf(columns: EventColumns, i: number, tracker: GoroutineTracker): Place {
     const name = this.#index.of(columns.arg0[i]!);
     const stack = tracker.stacks.of(columns.stack[i]!);
+    const pair = name * MAX_STACKS * 2 + stack;
+    const seen = this.#placeOfStack.get(pair);
+    if (seen !== undefined) return seen;
     const func = tracker.stacks.top(stack);
     const key = `${name} ${func}`;
-    const known = this.#places.get(key);
-    if (known !== undefined) return known;
-    const full = this.#places.size >= MAX_REGION_PLACES;
-    const place = {
-      name,
-      func: full ? "(other functions)" : func,
-      count: 0,
-      complete: 0,
-      latency: new Sketch(),
-    };
-    this.#places.set(full ? `${name} ` : key, place);
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      const full = this.#places.size >= MAX_REGION_PLACES;
+      place = { name, func: full ? "(other functions)" : func, count: 0, complete: 0, latency: new Sketch() };
+      this.#places.set(full ? `${name} ` : key, place);
+    }
+    if (this.#placeOfStack.size < MAX_REGION_PLACES) this.#placeOfStack.set(pair, place);
     return place;
   }
 

@@ -1,8 +1,16 @@
 /** Ids to dense slots: an open-addressing hash of doubles. Slots stay where they are until removed, then are used again. */
 
+/** 2^32 divided by the golden ratio: neighbours end up far apart. */
+const SCATTER = 0x9e37_79b1;
+
 export class SlotTable {
-  /** Slot + 1 by hash; 0 is free. Ids are handed out in sequence, so their low bits are hash enough. */
-  #buckets = new Int32Array(512);
+  /**
+   * Slot + 1 by hash; 0 is free. Ids are handed out in sequence: if their low bits were the hash, those that live
+   * would be one long run of buckets, and a removal walks to the end of its run. So they are scattered.
+   */
+  #buckets = new Int32Array(1024);
+  /** 32 less the bits of a bucket's number. */
+  #shift = 22;
   #ids = new Float64Array(256).fill(-1);
   #free = new Int32Array(256);
   #freeCount = 0;
@@ -24,7 +32,7 @@ export class SlotTable {
     const buckets = this.#buckets;
     const ids = this.#ids;
     const mask = buckets.length - 1;
-    for (let b = id & mask; ; b = (b + 1) & mask) {
+    for (let b = Math.imul(id, SCATTER) >>> this.#shift; ; b = (b + 1) & mask) {
       const slot = buckets[b]! - 1;
       if (slot < 0 || ids[slot] === id) return slot;
     }
@@ -44,12 +52,12 @@ export class SlotTable {
     const buckets = this.#buckets;
     const ids = this.#ids;
     const mask = buckets.length - 1;
-    let hole = ids[slot]! & mask;
+    let hole = Math.imul(ids[slot]!, SCATTER) >>> this.#shift;
     while (buckets[hole]! - 1 !== slot) hole = (hole + 1) & mask;
     // Backward-shift deletion: whatever could not sit in the hole's place before may now.
     for (let next = (hole + 1) & mask; buckets[next] !== 0; next = (next + 1) & mask) {
       const other = buckets[next]! - 1;
-      const home = ids[other]! & mask;
+      const home = Math.imul(ids[other]!, SCATTER) >>> this.#shift;
       if (((next - home) & mask) < ((next - hole) & mask)) continue;
       buckets[hole] = other + 1;
       hole = next;
@@ -64,7 +72,7 @@ export class SlotTable {
 
   #link(id: number, slot: number): void {
     const mask = this.#buckets.length - 1;
-    let b = id & mask;
+    let b = Math.imul(id, SCATTER) >>> this.#shift;
     while (this.#buckets[b] !== 0) b = (b + 1) & mask;
     this.#buckets[b] = slot + 1;
   }
@@ -72,7 +80,8 @@ export class SlotTable {
   #grow(): void {
     const length = this.#ids.length * 2;
     this.#ids = widen(this.#ids, new Float64Array(length).fill(-1));
-    this.#buckets = new Int32Array(length * 2);
+    this.#buckets = new Int32Array(length * 4);
+    this.#shift--;
     for (let slot = 0; slot < length / 2; slot++)
       if (this.#ids[slot] !== -1) this.#link(this.#ids[slot]!, slot);
   }

@@ -252,7 +252,9 @@ export class UtilizationPass implements Pass {
   result(tracker: GoroutineTracker): Utilization | undefined {
     if (this.#count === 0) return undefined;
     const count = this.#count;
-    const last = this.#values[count - 1] === 0 && this.#times[count - 1]! >= tracker.lastTime;
+    // Go leaves out what follows the last change if that was to 0.
+    const last =
+      this.#values[count - 1] === 0 && (this.#compat || this.#times[count - 1]! >= tracker.lastTime);
     const times = new Float64Array(last ? count : count + 1);
     const values = new Float64Array(times.length);
     times.set(this.#times.subarray(0, count));
