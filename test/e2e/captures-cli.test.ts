@@ -22,16 +22,7 @@ interface Place {
 function onS3(s3: S3Server): Place {
   return {
     yaml: `store: { kind: s3, preset: versitygw, endpoint: "${s3.endpoint}", region: ${s3.region}, bucket: captures, prefix: a/b }`,
-    args: [
-      "--store",
-      "s3://captures/a/b",
-      "--endpoint",
-      s3.endpoint,
-      "--region",
-      s3.region,
-      "--preset",
-      "versitygw",
-    ],
+    args: ["--store", `s3://captures/a/b?preset=versitygw&endpoint=${s3.endpoint}&region=${s3.region}`],
     env: { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey },
   };
 }

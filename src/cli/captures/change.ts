@@ -1,27 +1,19 @@
-import { Catalog } from "../../store/catalog/catalog.ts";
-import { diffManifests } from "../../store/catalog/diff.ts";
-import { noteChange, reindex } from "../../store/catalog/reindex.ts";
-import { verifyCapture } from "../../store/catalog/verify.ts";
-import type { IndexRow } from "../../store/index/row.ts";
+import {
+  checkCapture,
+  diffCaptures,
+  linksOf,
+  openCapture,
+  pinCapture,
+  removeCapture,
+  type Change,
+} from "../../store/catalog/commands.ts";
+import { reindex } from "../../store/catalog/reindex.ts";
 import type { CommandIo } from "../io.ts";
-import { openStore, type StoreArguments } from "../store-argument.ts";
+import { withCatalog, type StoreArguments } from "../store-argument.ts";
 import { formatTable } from "../table.ts";
 
-async function withCatalog<T>(
-  args: StoreArguments,
-  io: CommandIo,
-  work: (catalog: Catalog) => Promise<T>,
-): Promise<T> {
-  const store = await openStore(args, io);
-  try {
-    return await work(new Catalog(store));
-  } finally {
-    store.close();
-  }
-}
-
 /** `gorewind captures pin|unpin ID`: keeps retention away from it, or lets it come again. */
-export async function pinCapture(
+export async function pinCommand(
   id: string,
   pinned: boolean,
   args: StoreArguments,
@@ -29,15 +21,14 @@ export async function pinCapture(
   signal: AbortSignal,
 ): Promise<number> {
   return await withCatalog(args, io, async (catalog) => {
-    const row = await catalog.find(id, signal);
-    await note(catalog, await catalog.pin(row, pinned, io.now(), signal), io, signal);
+    const row = await pinCapture(catalog, id, pinned, changeBy(io), signal);
     io.out(`${row.id} is ${pinned ? "pinned: retention leaves it alone" : "no longer pinned"}\n`);
     return 0;
   });
 }
 
 /** `gorewind captures rm ID…`: deletes them, their manifests first. */
-export async function removeCaptures(
+export async function removeCommand(
   ids: readonly string[],
   args: StoreArguments,
   io: CommandIo,
@@ -45,8 +36,7 @@ export async function removeCaptures(
 ): Promise<number> {
   return await withCatalog(args, io, async (catalog) => {
     for (const id of ids) {
-      const row = await catalog.find(id, signal);
-      await note(catalog, await catalog.remove(row, io.now(), signal), io, signal);
+      const row = await removeCapture(catalog, id, changeBy(io), signal);
       io.out(`${row.id} is deleted\n`);
     }
     return 0;
@@ -54,7 +44,7 @@ export async function removeCaptures(
 }
 
 /** `gorewind verify ID…`: reads each where it lies. Exit code 1 when one is not what its manifest says. */
-export async function verifyCaptures(
+export async function verifyCommand(
   ids: readonly string[],
   args: StoreArguments,
   io: CommandIo,
@@ -63,12 +53,9 @@ export async function verifyCaptures(
   return await withCatalog(args, io, async (catalog) => {
     let bad = 0;
     for (const id of ids) {
-      const row = await catalog.find(id, signal);
-      const manifest = await catalog.manifest(row.prefix, signal);
-      const files = await verifyCapture(catalog.store, { manifest, prefix: row.prefix }, signal);
-      for (const { name, problem } of files) {
+      for (const { name, problem } of await checkCapture(catalog, id, signal)) {
         if (problem !== undefined) bad++;
-        io.out(`${row.id}/${name}: ${problem ?? "ok"}\n`);
+        io.out(`${id}/${name}: ${problem ?? "ok"}\n`);
       }
     }
     return bad === 0 ? 0 : 1;
@@ -76,46 +63,49 @@ export async function verifyCaptures(
 }
 
 /** `gorewind captures diff A B`: where their manifests differ. */
-export async function diffCaptures(
-  ids: readonly [string, string],
+export async function diffCommand(
+  a: string,
+  b: string,
   args: StoreArguments,
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
   return await withCatalog(args, io, async (catalog) => {
-    const [a, b] = await Promise.all(
-      ids.map(async (id) => catalog.manifest((await catalog.find(id, signal)).prefix, signal)),
-    );
-    if (a === undefined || b === undefined) return 1;
-    const rows = diffManifests(a, b).map((each) => [each.path, each.a ?? "", each.b ?? ""]);
-    io.out(formatTable([{ title: "" }, { title: a.id }, { title: b.id }], rows));
+    const rows = (await diffCaptures(catalog, a, b, signal)).map((each) => [
+      each.path,
+      each.a ?? "",
+      each.b ?? "",
+    ]);
+    io.out(formatTable([{ title: "" }, { title: a }, { title: b }], rows));
     return 0;
   });
 }
 
-/** `gorewind captures link ID FILE`: a link that works without credentials until it expires. */
-export async function linkCapture(
+/** `gorewind captures links ID`: links that work without credentials until they expire. */
+export async function linksCommand(
   id: string,
-  file: string,
   seconds: number,
   args: StoreArguments,
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
   return await withCatalog(args, io, async (catalog) => {
-    const { store } = catalog;
-    const row = await catalog.find(id, signal);
-    if (store.presign === undefined) {
-      io.err(`${store.location} makes no links: use \`gorewind captures get ${row.id}\`\n`);
+    const links = await linksOf(catalog, await openCapture(catalog, id, signal), seconds, signal);
+    if (links === undefined) {
+      io.err(`${catalog.store.location} makes no links: use \`gorewind captures get\`\n`);
       return 1;
     }
-    io.out(`${await store.presign(row.prefix + file, seconds, signal)}\n`);
+    io.out(
+      Object.entries(links)
+        .map(([name, link]) => `${name}  ${link}\n`)
+        .join(""),
+    );
     return 0;
   });
 }
 
 /** `gorewind captures reindex`: makes the index anew from the manifests. */
-export async function reindexCaptures(
+export async function reindexCommand(
   args: StoreArguments,
   io: CommandIo,
   signal: AbortSignal,
@@ -127,6 +117,6 @@ export async function reindexCaptures(
   });
 }
 
-async function note(catalog: Catalog, row: IndexRow, io: CommandIo, signal: AbortSignal): Promise<void> {
-  await noteChange(catalog, row, Math.floor(io.random() * 2 ** 48).toString(36), signal);
+function changeBy(io: CommandIo): Change {
+  return { now: io.now(), token: Math.floor(io.random() * 2 ** 48).toString(36) };
 }

@@ -1,5 +1,4 @@
 import { Option, type Command } from "commander";
-import { S3_PRESETS } from "../../store/options.ts";
 import type { CommandIo } from "../io.ts";
 import type { StoreArguments } from "../store-argument.ts";
 import type { GetArguments } from "./get.ts";
@@ -18,8 +17,8 @@ export function addCaptureCommands(program: Command, io: CommandIo, done: Done):
     program.command("verify <id...>").description("re-check captures in place against their manifests"),
     io,
   ).action(async (ids: string[], args: StoreArguments) => {
-    const { verifyCaptures } = await import("./change.ts");
-    done(await abortable(io, (signal) => verifyCaptures(ids, args, io, signal)));
+    const { verifyCommand } = await import("./change.ts");
+    done(await abortable(io, (signal) => verifyCommand(ids, args, io, signal)));
   });
 }
 
@@ -49,8 +48,8 @@ function addListing(captures: Command, io: CommandIo, done: Done): void {
     });
   withStore(captures.command("diff <a> <b>").description("where two captures' manifests differ"), io).action(
     async (a: string, b: string, args: StoreArguments) => {
-      const { diffCaptures } = await import("./change.ts");
-      done(await abortable(io, (signal) => diffCaptures([a, b], args, io, signal)));
+      const { diffCommand } = await import("./change.ts");
+      done(await abortable(io, (signal) => diffCommand(a, b, args, io, signal)));
     },
   );
 }
@@ -62,27 +61,20 @@ function addFetching(captures: Command, io: CommandIo, done: Done): void {
   )
     .option("-o, --output <folder>", "put the capture's folder there (default: here)")
     .action(async (id: string, args: GetArguments) => {
-      const { getCapture } = await import("./get.ts");
-      done(await abortable(io, (signal) => getCapture(id, args, io, signal)));
+      const { fetchCommand } = await import("./get.ts");
+      done(await abortable(io, (signal) => fetchCommand(id, args, io, signal)));
     });
   withStore(captures.command("open <id>").description("fetch a capture and start go tool trace"), io)
     .option("-o, --output <folder>", "put the capture's folder there (default: the temporary folder)")
     .action(async (id: string, args: GetArguments) => {
-      const { openCapture } = await import("./get.ts");
-      done(await abortable(io, (signal) => openCapture(id, args, io, signal)));
+      const { openCommand } = await import("./get.ts");
+      done(await abortable(io, (signal) => openCommand(id, args, io, signal)));
     });
-  withStore(
-    captures.command("link <id> [file]").description("a link that works without credentials for a while"),
-    io,
-  )
+  withStore(captures.command("links <id>").description("links that work without credentials for a while"), io)
     .option("--expires <seconds>", "how long", "3600")
-    .action(async (id: string, file: string | undefined, args: StoreArguments & { expires: string }) => {
-      const { linkCapture } = await import("./change.ts");
-      done(
-        await abortable(io, (signal) =>
-          linkCapture(id, file ?? "trace.out", Number(args.expires), args, io, signal),
-        ),
-      );
+    .action(async (id: string, args: StoreArguments & { expires: string }) => {
+      const { linksCommand } = await import("./change.ts");
+      done(await abortable(io, (signal) => linksCommand(id, Number(args.expires), args, io, signal)));
     });
 }
 
@@ -92,21 +84,21 @@ function addChanging(captures: Command, io: CommandIo, done: Done): void {
     const what = pinned ? "keep retention away from a capture" : "let retention come again";
     withStore(captures.command(`${name} <id>`).description(what), io).action(
       async (id: string, args: StoreArguments) => {
-        const { pinCapture } = await import("./change.ts");
-        done(await abortable(io, (signal) => pinCapture(id, pinned, args, io, signal)));
+        const { pinCommand } = await import("./change.ts");
+        done(await abortable(io, (signal) => pinCommand(id, pinned, args, io, signal)));
       },
     );
   }
   withStore(captures.command("rm <id...>").description("delete captures"), io).action(
     async (ids: string[], args: StoreArguments) => {
-      const { removeCaptures } = await import("./change.ts");
-      done(await abortable(io, (signal) => removeCaptures(ids, args, io, signal)));
+      const { removeCommand } = await import("./change.ts");
+      done(await abortable(io, (signal) => removeCommand(ids, args, io, signal)));
     },
   );
   withStore(captures.command("reindex").description("make the index anew from the manifests"), io).action(
     async (args: StoreArguments) => {
-      const { reindexCaptures } = await import("./change.ts");
-      done(await abortable(io, (signal) => reindexCaptures(args, io, signal)));
+      const { reindexCommand } = await import("./change.ts");
+      done(await abortable(io, (signal) => reindexCommand(args, io, signal)));
     },
   );
 }
@@ -114,12 +106,11 @@ function addChanging(captures: Command, io: CommandIo, done: Done): void {
 function withStore(command: Command, io: CommandIo): Command {
   return command
     .addOption(
-      new Option("--store <place>", "s3://bucket/prefix, or a folder").default(io.env["GOREWIND_STORE"]),
+      new Option("--store <place>", "s3://bucket/prefix[?endpoint=…&region=…&preset=…], or a folder").default(
+        io.env["GOREWIND_STORE"],
+      ),
     )
-    .option("-c, --config <file>", "take the store of this configuration")
-    .option("--endpoint <url>", "of an S3-compatible server")
-    .option("--region <name>")
-    .addOption(new Option("--preset <name>", "what the server is").choices([...S3_PRESETS]));
+    .option("-c, --config <file>", "take the store of this configuration");
 }
 
 /** Runs a command that ends cleanly at Ctrl-C. */

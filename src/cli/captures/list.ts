@@ -1,12 +1,11 @@
 import { parseDuration } from "../../base/duration.ts";
 import { GorewindError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
-import { Catalog } from "../../store/catalog/catalog.ts";
 import { SORT_KEYS, type CaptureFilter, type SortKey } from "../../store/catalog/filter.ts";
 import type { IndexRow } from "../../store/index/row.ts";
 import { formatValue } from "../../triggers/threshold.ts";
 import type { CommandIo } from "../io.ts";
-import { openStore, type StoreArguments } from "../store-argument.ts";
+import { withCatalog, type StoreArguments } from "../store-argument.ts";
 import { formatTable } from "../table.ts";
 
 export interface ListArguments extends StoreArguments {
@@ -30,24 +29,18 @@ class UsageError extends GorewindError {}
 
 /** `gorewind captures ls`: what is in a store, newest first. */
 export async function listCaptures(args: ListArguments, io: CommandIo, signal: AbortSignal): Promise<number> {
-  const store = await openStore(args, io);
-  try {
-    const request = {
-      filter: filterOf(args, io.now()),
-      limit: positive("--limit", args.limit),
-      sort: sortOf(args.sort),
-      source: args.scan === true ? ("scan" as const) : ("auto" as const),
-    };
-    const rows = await new Catalog(store).list(request, signal);
-    io.out(
-      args.json === true
-        ? rows.map((row) => `${JSON.stringify(row)}\n`).join("")
-        : format(rows, store.location),
-    );
+  const request = {
+    filter: filterOf(args, io.now()),
+    limit: positive("--limit", args.limit),
+    sort: sortOf(args.sort),
+    source: args.scan === true ? ("scan" as const) : ("auto" as const),
+  };
+  return await withCatalog(args, io, async (catalog) => {
+    const rows = await catalog.list(request, signal);
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+    io.out(args.json === true ? lines : format(rows, catalog.store.location));
     return 0;
-  } finally {
-    store.close();
-  }
+  });
 }
 
 function format(rows: readonly IndexRow[], location: string): string {
