@@ -6,6 +6,7 @@ import { ChangeFromAverage } from "./change.ts";
 import type { Detector, DetectorContext, Truth } from "./detector.ts";
 import { ExpressionDetector } from "./expression-detector.ts";
 import { HighWaterMark } from "./high-water.ts";
+import { LatestDetector } from "./latest-detector.ts";
 import { labelsKey } from "./match.ts";
 import type { AnomalyTest, Condition, ExpressionCondition, SignalCondition, SignalQuery } from "./rule.ts";
 import { ThresholdDetector } from "./threshold-detector.ts";
@@ -34,7 +35,9 @@ export function createDetector(leaf: Leaf, context: DetectorContext): Detector {
   const { query, test } = leaf;
   switch (test.kind) {
     case "threshold":
-      return new ThresholdDetector(query, test, context.wake);
+      return query.aggregate.kind === "last" && query.signal.kind === "gauge"
+        ? new LatestDetector(query, test, context.wake)
+        : new ThresholdDetector(query, test, context.wake);
     case "change":
       return new ValueDetector(query, new ChangeFromAverage(test), context.wake);
     case "high_water":

@@ -102,6 +102,7 @@ function explainInstance(
   instance: Instance,
   now: EpochMilliseconds,
 ): InstanceReport {
+  instance.refresh();
   const { phase, lastRefusal, lastFired } = instance;
   const conditions = reportConditions(instance);
   const counted = onTarget.history.check(instance.rule.limits, now)?.until;

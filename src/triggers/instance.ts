@@ -65,12 +65,7 @@ export class Instance implements Wake {
       const isFed = compiled.isOfOneSource || (compiled.leafSources[i]?.has(source) ?? false);
       if (isFed) this.#truths[i] = detectors[i]?.judge(at, covered, source) ?? "unknown";
     }
-    if (compiled.rule.when.kind === "signal") {
-      this.truth = this.#truths[0] ?? "unknown";
-    } else {
-      let index = 0;
-      this.truth = evaluate(compiled.rule.when, () => this.#truths[index++] ?? "unknown");
-    }
+    this.truth = this.#decide();
     if (this.truth === "true" || this.phase.kind !== "inactive") this.#advance(at);
     this.log.push(at, this.truth);
     this.isAwake =
@@ -78,6 +73,16 @@ export class Instance implements Wake {
       this.phase.kind !== "inactive" ||
       !detectors.every((detector) => detector.isIdle);
     return this.phase.kind === "firing" && this.truth === "true" && this.#hasNewEvidence();
+  }
+
+  /** Asleep, it was not judged for a while: what it says of itself is made true. */
+  refresh(): void {
+    const [source] = this.compiled.sources;
+    if (this.isAwake || !this.compiled.isOfOneSource || source === undefined) return;
+    const at = epochMilliseconds(this.lastAt);
+    for (const [i, detector] of this.detectors.entries())
+      this.#truths[i] = detector.judge(at, Infinity, source);
+    this.truth = this.#decide();
   }
 
   /** Of each leaf, as last judged. */
@@ -102,6 +107,13 @@ export class Instance implements Wake {
   /** The end of the newest interval its series had. */
   get lastAt(): number {
     return Math.max(...this.detectors.map((detector) => detector.lastAt ?? this.since));
+  }
+
+  #decide(): Truth {
+    const { when } = this.compiled.rule;
+    if (when.kind === "signal") return this.#truths[0] ?? "unknown";
+    let index = 0;
+    return evaluate(when, () => this.#truths[index++] ?? "unknown");
   }
 
   #advance(at: EpochMilliseconds): void {

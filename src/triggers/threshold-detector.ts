@@ -9,6 +9,7 @@ export class ThresholdDetector implements Detector {
   readonly #query: SignalQuery;
   readonly #test: ThresholdTest;
   readonly #window: SampleWindow;
+  readonly #restsWithoutBreach: boolean;
   #at: EpochMilliseconds = epochMilliseconds(0);
   #covered = 0;
   #truth: Truth = "unknown";
@@ -17,7 +18,12 @@ export class ThresholdDetector implements Detector {
     this.#query = query;
     this.#test = test;
     const breach = { direction: test.direction, level: test.level };
-    this.#window = new SampleWindow(query, wake, breach, countsBreaches(query, test));
+    this.#restsWithoutBreach = restsWithoutBreach(query, test);
+    this.#window = new SampleWindow(query, wake, {
+      breach,
+      breachesOnly: countsBreaches(query, test),
+      wakesOnBreach: this.#restsWithoutBreach,
+    });
   }
 
   sinksFor(): readonly Sink[] {
@@ -54,6 +60,7 @@ export class ThresholdDetector implements Detector {
   }
 
   get isIdle(): boolean {
+    if (this.#restsWithoutBreach) return this.#truth !== "true" && this.#window.breaching === 0;
     return this.#window.isEmpty && !(this.#countsNothing && this.#test.direction === "below");
   }
 
@@ -79,10 +86,7 @@ export class ThresholdDetector implements Detector {
       if (window.samples < minSamples && minSamples > 1) return "unknown";
       return truthOf(window.breaching >= minCount);
     }
-    // How many there were is known without any; all else needs values.
-    const counts =
-      aggregate.kind === "count" || (aggregate.kind === "rate" && this.#query.signal.kind !== "gauge");
-    if (window.samples < minSamples && !(counts && minSamples === 1)) return "unknown";
+    if (window.samples < minSamples && !this.#countsNothing) return "unknown";
     if (breachRatio !== undefined) {
       return truthOf(window.breaching >= minCount && window.breaching > breachRatio * window.samples);
     }
@@ -99,6 +103,11 @@ export class ThresholdDetector implements Detector {
     const rank = rankOf(samples, q);
     return this.#test.direction === "above" ? breaching >= samples - rank : breaching > rank;
   }
+}
+
+/** Whether it cannot become true while no value in the window lies beyond the level. */
+function restsWithoutBreach({ aggregate }: SignalQuery, { level, clear }: ThresholdTest): boolean {
+  return aggregate.kind === "each" || (aggregate.kind === "quantile" && level === clear);
 }
 
 /** Whether single values decide, however many others there were. */

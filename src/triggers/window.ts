@@ -33,6 +33,14 @@ export interface Breach {
   readonly level: number;
 }
 
+export interface WindowOptions {
+  readonly breach?: Breach;
+  /** Nothing else is asked of a distribution. */
+  readonly breachesOnly?: boolean;
+  /** Without a value beyond the level in the window there is nothing to judge. */
+  readonly wakesOnBreach?: boolean;
+}
+
 /**
  * The intervals of one query's window, with running totals: a step costs what is new and what leaves, not what is
  * there. How many values lie beyond the level is counted as they come, since that alone decides the tests on single
@@ -47,11 +55,15 @@ export class SampleWindow {
   /** Only the breaches matter: intervals without one leave no entry. */
   readonly #keepsBreachesOnly: boolean;
   readonly #keepsNewestOnly: boolean;
+  readonly #wakesOnBreach: boolean;
   readonly #entries: Entry[] = [];
   #head = 0;
   /** An entry that left the window, to be used again: a steady window makes no garbage. */
   #spare: Entry | undefined;
   #open: Entry | undefined;
+
+  /** The end of the last interval that was ended. */
+  #closedAt = 0;
 
   total = 0;
   kept = 0;
@@ -64,11 +76,12 @@ export class SampleWindow {
   lastAt: EpochMilliseconds | undefined;
   closest: number | undefined;
 
-  /** @param breach what is beyond the level. @param breachesOnly whether nothing else is asked of a distribution. */
-  constructor(query: SignalQuery, wake: Wake, breach?: Breach, breachesOnly = false) {
+  constructor(query: SignalQuery, wake: Wake, options: WindowOptions = {}) {
+    const { breach, breachesOnly = false, wakesOnBreach = false } = options;
     this.#wake = wake;
     this.#query = query;
     this.#breach = breach;
+    this.#wakesOnBreach = wakesOnBreach;
     this.#isGauge = query.signal.kind === "gauge";
     this.#keepsValues = query.aggregate.kind === "quantile" && !this.#isGauge;
     this.#keepsBreachesOnly = breachesOnly && !this.#isGauge;
@@ -94,7 +107,8 @@ export class SampleWindow {
       }
     }
     this.lastAt = interval.at;
-    if (this.#open !== undefined && this.#open.at !== interval.at) this.#close();
+    // Nobody may have looked since: the window moves on by itself as well.
+    if (this.#open !== undefined && this.#open.at !== interval.at) this.advance(interval.at);
     const entry = (this.#open ??= this.#newEntry(interval.at));
     entry.total += interval.total;
     entry.kept += interval.values.length;
@@ -104,7 +118,8 @@ export class SampleWindow {
     if (this.#keepsValues) (entry.parts ??= []).push(interval);
     if (breach !== undefined && !this.#isGauge) countBreaches(entry, interval, breach);
     this.isNew = true;
-    this.#wake.isAwake = true;
+    if (!this.#wakesOnBreach || this.breaching > 0 || entry.breaching > 0 || this.#isGauge)
+      this.#wake.isAwake = true;
   }
 
   /** Ends the interval that is being added, and lets go of what left the window. */
@@ -191,8 +206,8 @@ export class SampleWindow {
     if (entry === undefined) return;
     this.#open = undefined;
     if (this.#isGauge) this.#closeGauge(entry);
-    const newest = this.#entries[this.#entries.length - 1];
-    if (newest !== undefined && newest.at > entry.at + CLOCK_JUMP_MS) this.#forgetAll();
+    if (this.#closedAt > entry.at + CLOCK_JUMP_MS) this.#forgetAll();
+    this.#closedAt = entry.at;
     if (this.#keepsNewestOnly) {
       const [previous] = this.#entries;
       if (previous !== undefined) this.#forget(previous);
