@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** Compiles into a folder under node_modules/.cache and returns a function that imports a module of the repository. */
+/** Compiles into a folder under node_modules/.cache and returns a function that imports a module of the repository; `path` says where it is. */
 export function compile() {
   const out = join(root, "node_modules/.cache/gorewind/bench-trace");
   rmSync(out, { recursive: true, force: true });
@@ -36,7 +36,8 @@ export function compile() {
   // The cache lies under node_modules, whose nearest package.json decides how .js is read.
   writeFileSync(join(out, "package.json"), '{ "type": "module" }');
   execFileSync("npx", ["tsc", "-p", config], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  return (module) => import(pathToFileURL(join(out, module.replace(/\.ts$/, ".js"))).href);
+  const path = (module) => join(out, module.replace(/\.ts$/, ".js"));
+  return Object.assign((module) => import(pathToFileURL(path(module)).href), { path });
 }
 
 /** Builds a Go program of the repository; returns the binary's path. */

@@ -52,6 +52,13 @@ export class EventColumns {
     this.to = new Uint8Array(capacity);
   }
 
+  /** Empties the columns for rows of a generation. The hot loop relies on `arg1` being 0: few rows have one. */
+  reset(generation: Generation): void {
+    this.generation = generation;
+    this.arg1.fill(0, 0, this.length);
+    this.length = 0;
+  }
+
   /** Adds a row by name. For whoever makes rows outside the hot loop. */
   push(row: EventRow): void {
     const i = this.length++;

@@ -182,8 +182,7 @@ export class GenerationDecoder {
     const rows = Math.max(MIN_BATCH_ROWS, this.#options.batchRows ?? DEFAULT_BATCH_ROWS);
     if (this.#columns === undefined || this.#options.freshBatches === true)
       this.#columns = new EventColumns(generation, rows);
-    this.#columns.generation = generation;
-    this.#columns.length = 0;
+    this.#columns.reset(generation);
     return this.#columns;
   }
 }

@@ -78,13 +78,14 @@ export class Ordering {
 
   /** Advances by events of one thread, as long as they are not after `limit` and there is room for rows. */
   #advanceThread(out: EventColumns, full: number, startLimit: number): void {
-    let limit = startLimit;
+    // Times above it are not exact, so nothing is done at them.
+    let limit = startLimit < MAX_RELATIVE_NS ? startLimit : MAX_RELATIVE_NS;
     const generation = this.#generation!;
     const frontier = this.#frontier;
     const s = this.scheduler;
     const plainOnly = this.#plainOnly;
     const { goroutines, procs, threads, seqBase, wide } = s;
-    const { buckets, ids, status, seq } = goroutines;
+    const { buckets, ids, status, seq, marked } = goroutines;
     const { status: procStatus, seq: procSeq } = procs;
     const { bytes } = generation.raw;
     const { nsPerTick } = generation;
@@ -94,7 +95,7 @@ export class Ordering {
     const stackCount = stacks.length;
     const mask = buckets.length - 1;
     const { time, g: gs, p: ps, m: ms, stack: rowStacks, subject: subjects, from: froms, to: tos } = out;
-    const { type: types, arg0: arg0s, arg1: arg1s } = out;
+    const { type: types, arg0: arg0s } = out;
     let { lastTime } = s;
     let n = out.length;
 
@@ -109,8 +110,10 @@ export class Ordering {
     threads.seen[slot] = 1;
     s.thread = thread;
     s.threadSlot = slot;
+    // What is bound to the thread; written back before anyone else looks.
     let g = threads.goroutine[slot]!;
     let gslot = threads.goroutineSlot[slot]!;
+    if (ids[gslot] !== g) gslot = goroutines.find(g);
     let p = threads.proc[slot]!;
     let blocked = false;
     let alive = true;
@@ -206,8 +209,6 @@ export class Ordering {
               seq[next] = seqBase + b;
               g = a;
               gslot = next;
-              threads.goroutine[slot] = a;
-              threads.goroutineSlot[slot] = next;
               subject = a;
               from = GoState.Runnable;
               to = GoState.Running;
@@ -235,7 +236,7 @@ export class Ordering {
           }
           case Ev.GoBlock:
           case Ev.GoStop:
-            if (p !== -1 && ids[gslot] === g && status[gslot] === GoStatus.Running) {
+            if (p !== -1 && status[gslot] === GoStatus.Running) {
               if (a < 0 || a >= stringCount || b < 0 || b >= stackCount) break;
               arg0 = strings[a]!;
               stack = stacks[b]!;
@@ -246,21 +247,19 @@ export class Ordering {
               to = block ? GoState.Waiting : GoState.Runnable;
               g = -1;
               gslot = 0;
-              threads.goroutine[slot] = -1;
             }
             break;
           case Ev.GoDestroy:
-            if (p !== -1 && ids[gslot] === g && status[gslot] === GoStatus.Running && s.quiet) {
+            if (p !== -1 && status[gslot] === GoStatus.Running && marked[gslot] === 0) {
               goroutines.remove(gslot);
               from = GoState.Running;
               to = GoState.NotExist;
               g = -1;
               gslot = 0;
-              threads.goroutine[slot] = -1;
             }
             break;
           case Ev.GoCreate:
-            if (p !== -1 && ids[gslot] === g && status[gslot] === GoStatus.Running && a >= 0) {
+            if (p !== -1 && status[gslot] === GoStatus.Running && a >= 0) {
               if (b < 0 || b >= stackCount || c < 0 || c >= stackCount || goroutines.find(a) !== 0) break;
               arg0 = stacks[b]!;
               stack = stacks[c]!;
@@ -291,7 +290,7 @@ export class Ordering {
             }
             break;
           case Ev.GoSyscallEnd:
-            if (p !== -1 && ids[gslot] === g && status[gslot] === GoStatus.Syscall) {
+            if (p !== -1 && status[gslot] === GoStatus.Syscall) {
               if (procStatus[p] !== ProcStatus.Syscall) break;
               status[gslot] = GoStatus.Running;
               procStatus[p] = ProcStatus.Running;
@@ -311,7 +310,6 @@ export class Ordering {
               procStatus[a] = ProcStatus.Running;
               procSeq[a] = seqBase + b;
               p = a;
-              threads.proc[slot] = a;
               subject = a;
               from = ProcState.Idle;
               to = ProcState.Running;
@@ -324,7 +322,6 @@ export class Ordering {
               from = ProcState.Running;
               to = ProcState.Idle;
               p = -1;
-              threads.proc[slot] = -1;
             }
             break;
           default:
@@ -343,9 +340,11 @@ export class Ordering {
         froms[n] = from;
         tos[n] = to;
         arg0s[n] = arg0;
-        arg1s[n] = 0;
         n++;
       } else {
+        threads.goroutine[slot] = g;
+        threads.goroutineSlot[slot] = gslot;
+        threads.proc[slot] = p;
         this.#at(n, lastTime, type, t, pos);
         if (
           !advancePlain(s, wideOr(a, wide, 0), wideOr(b, wide, 1), wideOr(c, wide, 2), wideOr(d, wide, 3))
@@ -359,6 +358,7 @@ export class Ordering {
         g = threads.goroutine[slot]!;
         gslot = threads.goroutineSlot[slot]!;
         p = threads.proc[slot]!;
+        // A table grew: leave and come back with the new one.
         if (goroutines.ids !== ids || procs.status !== procStatus) limit = -Infinity;
       }
 
@@ -390,13 +390,16 @@ export class Ordering {
           t += Math.floor(this.#long(n, lastTime, pos - 3, end) * nsPerTick);
           pos = frontier.varintEnd;
         } else t += Math.floor(dt * nsPerTick);
-        if (!(t <= MAX_RELATIVE_NS)) throw this.#at(n, lastTime, type, t, pos).tooLong();
       }
       if (t > limit || n > full) break;
     }
 
+    threads.goroutine[slot] = g;
+    threads.goroutineSlot[slot] = gslot;
+    threads.proc[slot] = p;
     out.length = n;
     s.lastTime = lastTime;
+    if (t > MAX_RELATIVE_NS) throw s.tooLong();
     frontier.positions[cursor] = pos;
     frontier.times[cursor] = t;
     frontier.types[cursor] = type;

@@ -20,6 +20,9 @@ import { readV1 } from "./v1/read.ts";
 
 export interface ReaderOptions extends DecoderOptions, Pick<FramingOptions, "maxGenerationBytes"> {}
 
+/** A trace in memory is pushed in slices, so that no second copy of all of it is made. */
+const SLICE_BYTES = 1 << 20;
+
 export class TraceReader {
   readonly #options: ReaderOptions;
   readonly #framing: Framing;
@@ -145,7 +148,8 @@ export function* readTrace(
     return;
   }
   const reader = new TraceReader(options);
-  yield* reader.push(bytes);
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES)
+    yield* reader.push(bytes.subarray(at, at + SLICE_BYTES));
   yield* reader.end();
 }
 

@@ -28,6 +28,8 @@ export class GoroutineTable {
   /** `GoStatus`. */
   status = new Uint8Array(1024);
   seq = new Float64Array(1024);
+  /** 1 for a goroutine that was in a user region or a range: it may leave something behind. */
+  marked = new Uint8Array(1024);
   #free = new Int32Array(1024);
   #freeCount = 0;
   #used = 1;
@@ -54,6 +56,7 @@ export class GoroutineTable {
     this.ids[slot] = id;
     this.status[slot] = status;
     this.seq[slot] = seq;
+    this.marked[slot] = 0;
     this.#link(id, slot);
     this.count++;
     return slot;
@@ -104,6 +107,7 @@ export class GoroutineTable {
     this.ids = wider(this.ids, new Float64Array(length).fill(-1));
     this.status = wider(this.status, new Uint8Array(length));
     this.seq = wider(this.seq, new Float64Array(length));
+    this.marked = wider(this.marked, new Uint8Array(length));
     this.#free = wider(this.#free, new Int32Array(length));
     this.buckets = new Int32Array(length * 2);
     for (let slot = 1; slot < length / 2; slot++)

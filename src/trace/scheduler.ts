@@ -75,11 +75,6 @@ export class Scheduler {
   /** Stream offset near the event, for errors. */
   offset = 0;
 
-  /** No goroutine is in a region or range, so one that ends leaves nothing behind. */
-  get quiet(): boolean {
-    return this.regions.size === 0 && this.ranges.size === 0;
-  }
-
   /** A generation begins; `initial` if no state carries over to it. */
   enter(generation: DecodedGeneration, initial: boolean): void {
     this.generation = generation;

@@ -42,10 +42,11 @@ export function advanceRegion(
   s.requireUser();
   const index = s.string(nameId);
   const name = s.generation!.strings.get(index);
-  if (s.goroutines.find(s.g) === 0)
-    throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
+  const slot = s.goroutines.find(s.g);
+  if (slot === 0) throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
   const list = s.regions.get(s.g);
   if (begin) {
+    s.goroutines.marked[slot] = 1;
     if (list === undefined) s.regions.set(s.g, [{ task, name }]);
     else list.push({ task, name });
   } else if (list !== undefined && list.length > 0) {

@@ -70,11 +70,13 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
   s.requireUser();
   const kind = s.string(kindId);
   const text = s.generation!.strings.get(kind);
-  if (s.goroutines.find(s.g) === 0) throw unknownGoroutine(s);
+  const slot = s.goroutines.find(s.g);
+  if (slot === 0) throw unknownGoroutine(s);
   const list = s.ranges.get(s.g);
   if (list?.some((range) => range.begin === s.type && range.kind === text) === true) {
     throw s.fail(`discovered event already in-flight when starting event ${eventName(s.type)}`);
   }
+  s.goroutines.marked[slot] = 1;
   const range = { begin: s.type, kind: text };
   if (list === undefined) s.ranges.set(s.g, [range]);
   else list.push(range);
@@ -83,12 +85,13 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
 
 /** GCMarkAssistActive: a range that began before; of any goroutine. */
 export function advanceAssistActive(s: Scheduler, g: number): void {
-  if (s.goroutines.find(g) === 0)
-    throw s.fail(`uninitialized goroutine ${g} found during ${eventName(s.type)}`);
+  const slot = s.goroutines.find(g);
+  if (slot === 0) throw s.fail(`uninitialized goroutine ${g} found during ${eventName(s.type)}`);
   const list = s.ranges.get(g);
   const active = list?.some((range) => range.begin === Ev.GCMarkAssistBegin) === true;
   if (s.initial) {
     if (active) throw s.fail("found named active range already in first gen");
+    s.goroutines.marked[slot] = 1;
     const range = { begin: Ev.GCMarkAssistBegin, kind: "" };
     if (list === undefined) s.ranges.set(g, [range]);
     else list.push(range);

@@ -5,9 +5,11 @@ import { Ev, GoState, GoStatus, ProcState, ProcStatus, eventName } from "../spec
 
 /** A goroutine is gone: so are its regions and ranges. */
 export function forgetGoroutine(s: Scheduler, id: number, slot: number): void {
+  if (s.goroutines.marked[slot] === 1) {
+    s.regions.delete(id);
+    s.ranges.delete(id);
+  }
   s.goroutines.remove(slot);
-  if (s.regions.size > 0) s.regions.delete(id);
-  if (s.ranges.size > 0) s.ranges.delete(id);
 }
 
 /** The slot of the goroutine bound to the event's thread; corrupt if it does not exist or is in another state. */
