@@ -312,7 +312,8 @@ export function signalNames(): readonly string[] {
 /** The service names its metrics by Prometheus' conventions, or it does not: then a plain number is the threshold. */
 function metricDefinition(name: string, metric: string): SignalDefinition {
   const counter = /(_total|_bucket|_count|_sum)$/.test(metric);
-  const base = metric.replace(/_(total|sum)$/, "");
+  // What is derived of a histogram has the histogram's unit.
+  const base = metric.replace(/:(p[\d.]+|mean)$/, "").replace(/_(total|sum)$/, "");
   const counts = /_(bucket|count)$/.test(metric);
   const unit = counts
     ? "count"
