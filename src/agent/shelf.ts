@@ -1,87 +1,96 @@
-import { decodeManifest, MANIFEST_NAME, type Manifest } from "../capture/manifest.ts";
+import { MANIFEST_NAME } from "../capture/manifest.ts";
 import type { CaptureDownload, CaptureStatus } from "../http/api.ts";
-import type { Spool } from "../store/spool/spool.ts";
-import type { Store } from "../store/store.ts";
+import type { IndexRow } from "../store/index/row.ts";
+import type { Shipping } from "../store/shipping.ts";
 
-/** What was read of the store's manifests is kept: they never change. */
-const MAX_REMEMBERED = 2000;
+/** Captures of this run that are remembered, since the index tells of them only after a while. */
+const MAX_RECENT = 1000;
 
 /** The captures that can be shown: those that wait in the spool, and those at the destination. */
 export class Shelf {
-  readonly #spool: Spool;
-  readonly #store: Store;
-  /** By key of the manifest. */
-  readonly #manifests = new Map<string, Manifest>();
+  readonly #shipping: Shipping;
+  /** Prefixes at the destination by id, of what this run has stored; oldest first. */
+  readonly #recent = new Map<string, string>();
 
-  constructor(spool: Spool, store: Store) {
-    this.#spool = spool;
-    this.#store = store;
+  constructor(shipping: Shipping) {
+    this.#shipping = shipping;
+  }
+
+  /** A capture is at its destination from now on. */
+  stored(id: string, prefix: string): void {
+    this.#recent.set(id, prefix);
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recent.size <= MAX_RECENT) break;
+      this.#recent.delete(oldest);
+    }
   }
 
   /** Newest first. A capture that is in both places is shown where it ends up. */
   async list(limit: number, signal: AbortSignal): Promise<readonly CaptureStatus[]> {
-    const stored = await this.#stored(signal);
-    const ids = new Set(stored.map(({ id }) => id));
-    const waiting = await Promise.all(
-      this.#spool
-        .entries()
-        .filter(({ id }) => !ids.has(id))
-        .map(async ({ id, folder }): Promise<CaptureStatus> => {
-          const { manifest } = await this.#spool.manifest(id);
-          return { id, place: "spool", location: folder, manifest };
-        }),
-    );
-    return [...stored, ...waiting].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
+    const prefixes = new Map(this.#recent);
+    for (const row of await this.#indexed(limit, signal)) prefixes.set(row.id, row.prefix);
+    const waiting = this.#shipping.spool.entries().filter(({ id }) => !prefixes.has(id));
+    const newest = [...prefixes.keys(), ...waiting.map(({ id }) => id)].sort().reverse().slice(0, limit);
+    const shown = await Promise.all(newest.map((id) => this.#show(id, prefixes.get(id), signal)));
+    return shown.filter((capture) => capture !== undefined);
   }
 
   async find(id: string, signal: AbortSignal): Promise<CaptureStatus | undefined> {
-    return (await this.list(Infinity, signal)).find((capture) => capture.id === id);
+    if (this.#shipping.spool.get(id) !== undefined) return await this.#show(id, undefined, signal);
+    const prefix = this.#recent.get(id) ?? (await this.#prefixOf(id, signal));
+    return prefix === undefined ? undefined : await this.#show(id, prefix, signal);
   }
 
   async download(id: string, file: string, signal: AbortSignal): Promise<CaptureDownload | undefined> {
     const capture = await this.find(id, signal);
-    if (capture === undefined) return undefined;
-    const listed = capture.manifest.files.find(({ name }) => name === file);
-    if (listed === undefined && file !== MANIFEST_NAME) return undefined;
+    const listed = capture?.manifest.files.find(({ name }) => name === file);
+    if (capture === undefined || (listed === undefined && file !== MANIFEST_NAME)) return undefined;
     const contentType = listed?.content_type ?? "application/json";
     if (capture.place === "spool") {
-      const bytes = await this.#spool.files.read(`${capture.location}/${file}`);
+      const bytes = await this.#shipping.spool.files.read(`${capture.location}/${file}`);
       return { contentType, bytes: bytes.length, body: once(bytes) };
     }
-    const key = [...this.#manifests]
-      .find(([, manifest]) => manifest.id === id)?.[0]
-      .replace(MANIFEST_NAME, file);
-    if (key === undefined) return undefined;
-    const { info, body } = await this.#store.get(key, undefined, signal);
+    const { info, body } = await this.#shipping.store.get(capture.prefix + file, undefined, signal);
     return { contentType, bytes: info.bytes, body };
   }
 
-  async #stored(signal: AbortSignal): Promise<CaptureStatus[]> {
-    const found: CaptureStatus[] = [];
-    const seen = new Set<string>();
-    for await (const { key } of this.#store.list("", signal)) {
-      if (!key.endsWith(`/${MANIFEST_NAME}`)) continue;
-      seen.add(key);
-      const manifest = this.#manifests.get(key) ?? (await this.#read(key, signal));
-      if (manifest === undefined) continue;
-      const location = `${this.#store.location}/${key.slice(0, -MANIFEST_NAME.length - 1)}`;
-      found.push({ id: manifest.id, place: "store", location, manifest });
-    }
-    for (const key of this.#manifests.keys()) if (!seen.has(key)) this.#manifests.delete(key);
-    return found;
+  async #indexed(limit: number, signal: AbortSignal): Promise<readonly IndexRow[]> {
+    return await this.#shipping.catalog.list({ filter: {}, limit }, signal);
   }
 
-  /** Undefined for what is no manifest of ours: somebody else's file, or one of a newer version. */
-  async #read(key: string, signal: AbortSignal): Promise<Manifest | undefined> {
-    const { body } = await this.#store.get(key, undefined, signal);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
+  async #prefixOf(id: string, signal: AbortSignal): Promise<string | undefined> {
     try {
-      const manifest = decodeManifest(Buffer.concat(chunks).toString("utf8"));
-      if (this.#manifests.size < MAX_REMEMBERED) this.#manifests.set(key, manifest);
-      return manifest;
-    } catch {
-      return undefined;
+      const row = await this.#shipping.catalog.find(id, signal);
+      return row.id === id ? row.prefix : undefined;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "not_found") return undefined;
+      throw error;
+    }
+  }
+
+  /** Undefined for one that went while it was looked at. */
+  async #show(
+    id: string,
+    prefix: string | undefined,
+    signal: AbortSignal,
+  ): Promise<CaptureStatus | undefined> {
+    const { spool, store, catalog } = this.#shipping;
+    try {
+      if (prefix === undefined) {
+        const { manifest } = await spool.manifest(id);
+        return { id, place: "spool", location: spool.get(id)?.folder ?? "", prefix: "", manifest };
+      }
+      const manifest = await catalog.manifest(prefix, signal);
+      return {
+        id,
+        place: "store",
+        location: `${store.location}/${prefix.replace(/\/$/, "")}`,
+        prefix,
+        manifest,
+      };
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "not_found") return undefined;
+      throw error;
     }
   }
 }
