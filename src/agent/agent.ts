@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type Dispatcher } from "undici";
+import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds } from "../base/units.ts";
@@ -45,7 +45,6 @@ export class Agent {
   readonly #deps: AgentDependencies;
   readonly #stopping = new AbortController();
   readonly #background: Promise<void>[] = [];
-  readonly #dispatcher: Dispatcher;
   readonly #shipping: Shipping;
   readonly #pool: AnalyserPool;
   readonly #targets: TargetSet;
@@ -64,8 +63,6 @@ export class Agent {
     this.#shelf = new Shelf(shipping);
     const { clock, random } = deps;
     const emit = this.#emit.bind(this);
-    // One connection for the stream and a few for profiles, to each target; nothing is retried behind our back.
-    this.#dispatcher = new HttpAgent({ connections: 8, pipelining: 1, connect: { timeout: 10_000 } });
     this.#pool = new AnalyserPool(config.options.analysis, {
       emit,
       onObserved: (answer) => this.#observed(answer),
@@ -74,7 +71,7 @@ export class Agent {
       emit({ kind: "follower.dropped", target, message: error.message }),
     );
     this.#targets = new TargetSet({
-      dispatcher: this.#dispatcher,
+      folder: dirname(config.file),
       clock,
       random,
       emit: (event) => this.#recorded(event),
@@ -83,7 +80,6 @@ export class Agent {
     });
     this.#captures = new CaptureCoordinator({
       spool: shipping.spool,
-      dispatcher: this.#dispatcher,
       clock,
       random,
       emit,
@@ -148,7 +144,6 @@ export class Agent {
         pprof: createPprofApi({
           targets: this.#targets,
           live: this.#live,
-          dispatcher: this.#dispatcher,
           clock,
         }),
       }),
@@ -197,7 +192,6 @@ export class Agent {
     await this.#drainUploads();
     await Promise.all(this.#background);
     await this.#pool.close();
-    await this.#dispatcher.close();
     await this.#shipping.close();
     await this.#http?.close();
     this.#emit({ kind: "agent.stopped" });

@@ -19,13 +19,14 @@ import type { ProfileRequest } from "../triggers/rule.ts";
 /** What a capture needs of a watched target. */
 export interface Watched {
   readonly target: Target;
+  /** The HTTP client of this target alone. */
+  readonly dispatcher: Dispatcher;
   readonly recorder: TraceSource;
   readonly profiles: ProfileOptions;
 }
 
 export interface CaptureDependencies {
   readonly spool: Spool;
-  readonly dispatcher: Dispatcher;
   readonly clock: Clock;
   readonly random: () => number;
   readonly emit: (event: CaptureEvent) => void;
@@ -241,7 +242,7 @@ export class CaptureCoordinator {
     const name = `${profile.name}.pb.gz`;
     try {
       const chunks = await fetchProfile(
-        this.#deps.dispatcher,
+        watched.dispatcher,
         watched.target,
         watched.profiles,
         {

@@ -1,4 +1,3 @@
-import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage, ScrapeError } from "../base/errors.ts";
 import { bytes, MiB, milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
@@ -16,7 +15,6 @@ import type { TargetSet, WatchedTarget } from "./targets.ts";
 export interface PprofParts {
   readonly targets: TargetSet;
   readonly live: LiveTraces;
-  readonly dispatcher: Dispatcher;
   readonly clock: Clock;
 }
 
@@ -51,13 +49,13 @@ export function createPprofApi(parts: PprofParts): PprofApi {
           "One at a time for each target and profile.",
         );
       }
-      return await passOn(watched, parts.dispatcher, { name, query }, release, signal);
+      return await passOn(watched, { name, query }, release, signal);
     },
     profiles: async (target, signal) => {
       const watched = targets.get(target);
       return watched === undefined
         ? []
-        : await fetchPprofIndex(parts.dispatcher, watched.target, watched.profiles, signal);
+        : await fetchPprofIndex(watched.dispatcher, watched.target, watched.profiles, signal);
     },
   };
 }
@@ -151,12 +149,11 @@ function describeHeld(recorder: TraceSource): string {
 /** A page of the target itself, read whole within its bounds, so that a slow client never holds the target. */
 async function passOn(
   watched: WatchedTarget,
-  dispatcher: Dispatcher,
   asked: { readonly name: string; readonly query: Readonly<Record<string, string>> },
   release: () => void,
   signal: AbortSignal,
 ): Promise<PprofAnswer | PprofRefusal> {
-  const { target, profiles } = watched;
+  const { target, dispatcher, profiles } = watched;
   // Without a duration Go samples the CPU for 30 s.
   const lasts = Number(asked.query["seconds"] ?? (asked.name === "profile" ? 30 : 0)) * 1000;
   const limits = {

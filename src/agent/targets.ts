@@ -1,9 +1,13 @@
-import type { Dispatcher } from "undici";
+import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { milliseconds, type Milliseconds } from "../base/units.ts";
 import type { ConfiguredTarget } from "../config/load.ts";
+import type { ScrapeConfig } from "../config/options.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
-import { Recorder } from "../recorder/recorder.ts";
+import { createSource } from "../recorder/create.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
+import { createClient } from "../scraper/client/client.ts";
+import { fingerprint } from "../scraper/client/secret.ts";
 import type { Watched } from "./captures.ts";
 
 export interface WatchedTarget extends Watched {
@@ -13,7 +17,8 @@ export interface WatchedTarget extends Watched {
 }
 
 export interface TargetSetDependencies {
-  readonly dispatcher: Dispatcher;
+  /** Relative paths of the configuration are below it. */
+  readonly folder: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly emit: (event: RecorderEvent) => void;
@@ -58,20 +63,22 @@ export class TargetSet {
       this.#stopped.push(watched.stop());
       this.#deps.onRemoved(name);
     }
-    for (const entry of configured) {
-      if (!this.#watched.has(entry.target.name)) this.#watch(entry);
-    }
+    const fresh = configured.filter(({ target }) => !this.#watched.has(target.name));
+    const together = new Map<ScrapeConfig, number>();
+    for (const { scrape } of fresh) together.set(scrape, (together.get(scrape) ?? 0) + 1);
+    for (const entry of fresh) this.#watch(entry, startDelay(entry, together.get(entry.scrape) ?? 1));
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.all().map((watched) => watched.stop()), ...this.#stopped]);
   }
 
-  #watch(entry: ConfiguredTarget): void {
-    const { target, scrape } = entry;
-    const { dispatcher, clock, random, emit } = this.#deps;
+  #watch(entry: ConfiguredTarget, delay: Milliseconds): void {
+    const { target, scrape, trust } = entry;
+    const { folder, clock, random, emit } = this.#deps;
+    const dispatcher = createClient(scrape.client, { address: target.address, trust, folder });
     const stopping = new AbortController();
-    const recorder = new Recorder(
+    const recorder = createSource(
       target,
       { trace: scrape.trace, ring: scrape.ring },
       {
@@ -82,21 +89,40 @@ export class TargetSet {
         onGeneration: (session, generation) => this.#deps.onGeneration(watched, session, generation),
       },
     );
-    const running = scrape.trace.mode === "off" ? Promise.resolve() : recorder.run(stopping.signal);
+    const run = async (): Promise<void> => {
+      if (delay > 0) await clock.sleep(delay, stopping.signal).catch(() => undefined);
+      if (scrape.trace.mode !== "off") await recorder.run(stopping.signal);
+    };
+    const running = run();
     const watched: WatchedTarget = {
       target,
+      dispatcher,
       recorder,
       profiles: scrape.profiles,
       fingerprint: fingerprintOf(entry),
       stop: async () => {
         stopping.abort();
         await running;
+        await dispatcher.close();
       },
     };
     this.#watched.set(target.name, watched);
   }
 }
 
-function fingerprintOf({ target, scrape }: ConfiguredTarget): string {
-  return JSON.stringify([target, scrape.trace, scrape.ring, scrape.profiles]);
+function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {
+  return fingerprint([target, trust, scrape.client, scrape.trace, scrape.ring, scrape.profiles]);
+}
+
+const SPREAD_EACH = 25;
+const SPREAD_MOST = 5000;
+
+/**
+ * When a target's stream begins, counted from now: a moment of its own within the spread, the same in every run, so that
+ * neither the agent nor its targets begin everything at once.
+ */
+function startDelay({ target, scrape }: ConfiguredTarget, together: number): Milliseconds {
+  const spread = scrape.startSpread ?? (together === 1 ? 0 : Math.min(SPREAD_MOST, together * SPREAD_EACH));
+  const fraction = createHash("md5").update(target.name).digest().readUInt32BE() / 2 ** 32;
+  return milliseconds(Math.floor(spread * fraction));
 }

@@ -69,7 +69,7 @@ export const relabelConfig = z
       regex,
       targetLabel: targetLabel ?? "",
       replacement: raw.replacement,
-      modulus: BigInt(raw.modulus ?? 1),
+      modulus: raw.modulus ?? 1,
     };
   });
 

@@ -29,7 +29,7 @@ export interface RelabelRule {
   readonly regex: RegExp;
   readonly targetLabel: string;
   readonly replacement: string;
-  readonly modulus: bigint;
+  readonly modulus: number;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -64,7 +64,7 @@ function apply(rule: RelabelRule, labels: Map<string, string>): boolean {
       assign(labels, rule.targetLabel, value.toUpperCase());
       return true;
     case "hashmod":
-      assign(labels, rule.targetLabel, (lastOfMd5(value) % rule.modulus).toString());
+      assign(labels, rule.targetLabel, (lastOfMd5(value) % BigInt(rule.modulus)).toString());
       return true;
     case "labelmap": {
       const pattern = everywhere(rule.regex);
