@@ -84,7 +84,7 @@ export class Uploader {
 
   /** Resolves when nothing waits; for a shutdown that gives the uploads some time. Rejects when aborted. */
   async drained(signal: AbortSignal): Promise<void> {
-    while (this.#deps.spool.usage().pending > 0) {
+    while (!this.#deps.spool.idle) {
       signal.throwIfAborted();
       await this.#wait(undefined, signal);
     }

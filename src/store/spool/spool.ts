@@ -16,7 +16,7 @@ import {
   type Progress,
   type ProgressById,
 } from "./progress.ts";
-import { makeRoom, type Weighed } from "./quota.ts";
+import { makeRoom, type Room, type Weighed } from "./quota.ts";
 import { foldersOf, recover } from "./recover.ts";
 import { CaptureWriter } from "./writer.ts";
 
@@ -73,6 +73,8 @@ export class Spool {
   readonly #folders: ReturnType<typeof foldersOf>;
   readonly #entries: Map<string, SpoolEntry>;
   readonly #progress: ProgressById;
+  /** Those of the entries that are not in the store yet. */
+  readonly #pending = new Map<string, SpoolEntry>();
   readonly #busy = new Set<string>();
   readonly #writing = new Set<string>();
   readonly #abandoned: Abandoned[] = [];
@@ -92,6 +94,9 @@ export class Spool {
     this.#entries = found.entries;
     this.#progress = found.progress;
     this.#lock = found.lock;
+    for (const [id, entry] of found.entries) {
+      if (this.progress(id).verified === undefined) this.#pending.set(id, entry);
+    }
     this.#journal = new Journal(this.#files, options.path, () => recordsOf(this.#progress));
   }
 
@@ -176,7 +181,7 @@ export class Spool {
   async #accept(manifest: Manifest, written: string, manifestBytes: number): Promise<void> {
     const folder = `${this.#folders.captures}/${manifest.id}`;
     const entry = entryOf(manifest, folder, manifestBytes);
-    const room = makeRoom(this.#weighed(), this.#weigh(entry), this.#limits());
+    const room = this.#room(entry);
     if (room.kind === "refused") throw this.#refuse(entry);
     await this.#files.rename(written, folder);
     try {
@@ -187,9 +192,16 @@ export class Spool {
       throw error;
     }
     this.#entries.set(entry.id, entry);
+    this.#pending.set(entry.id, entry);
     await this.record({ kind: "accepted", id: entry.id, at: new Date(this.#clock.now()).toISOString() });
     for (const id of room.evict) await this.#discard(id, "quota");
     this.#emit({ kind: "capture.accepted", id: entry.id, service: entry.service, bytes: entry.bytes });
+  }
+
+  #room(entry: SpoolEntry): Room {
+    const { max_bytes: maxBytes, max_captures: maxCaptures } = this.#options;
+    const fits = this.#bytes() + entry.bytes <= maxBytes && this.#entries.size < maxCaptures;
+    return fits ? { kind: "fits", evict: [] } : makeRoom(this.#weighed(), this.#weigh(entry), this.#limits());
   }
 
   #refuse(entry: SpoolEntry): StoreError {
@@ -228,7 +240,7 @@ export class Spool {
 
   /** Those that wait for the uploader. */
   pending(): readonly SpoolEntry[] {
-    return this.entries().filter(({ id }) => this.progress(id).verified === undefined);
+    return [...this.#pending.values()];
   }
 
   get(id: string): SpoolEntry | undefined {
@@ -241,19 +253,33 @@ export class Spool {
   }
 
   usage(): SpoolUsage {
-    let [pending, pendingBytes, uploaded, bytes] = [0, 0, 0, 0];
+    let pendingBytes = 0;
     let oldestPending: string | undefined;
-    for (const entry of this.#entries.values()) {
-      bytes += entry.bytes;
-      if (this.progress(entry.id).verified !== undefined) {
-        uploaded++;
-        continue;
-      }
-      pending++;
+    for (const entry of this.#pending.values()) {
       pendingBytes += entry.bytes;
       if (oldestPending === undefined || entry.created < oldestPending) oldestPending = entry.created;
     }
-    return { pending, pendingBytes, uploaded, bytes, maxBytes: this.#options.max_bytes, oldestPending };
+    const pending = this.#pending.size;
+    const uploaded = this.#entries.size - pending;
+    return {
+      pending,
+      pendingBytes,
+      uploaded,
+      bytes: this.#bytes(),
+      maxBytes: this.#options.max_bytes,
+      oldestPending,
+    };
+  }
+
+  /** Whether nothing waits for the uploader. */
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  #bytes(): number {
+    let bytes = 0;
+    for (const entry of this.#entries.values()) bytes += entry.bytes;
+    return bytes;
   }
 
   get files(): Files {
@@ -296,6 +322,7 @@ export class Spool {
     // An upload may still be telling of a capture that was dropped under it.
     if (record.kind !== "removed" && !this.#entries.has(record.id)) return;
     apply(this.#progress, record);
+    if (record.kind === "verified") this.#pending.delete(record.id);
     this.#wake();
     try {
       await this.#journal.append(record);
@@ -365,6 +392,7 @@ export class Spool {
       if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift();
     }
     this.#entries.delete(id);
+    this.#pending.delete(id);
     await this.record({ kind: "removed", id, reason: reason ?? "uploaded" });
     if (reason !== undefined) this.#emit({ kind: "spool.dropped", id, service, severity, bytes, reason });
     try {
