@@ -45,17 +45,16 @@ function report(file, measured, memory) {
   const megabytes = statSync(file).size / 1e6;
   const events = measured.ours[0][1];
   if (measured.theirs.some(([, n]) => n !== events)) throw new Error("the two sides read different events");
-  const rate = (rows) => events / (median(rows.map(([ns]) => ns)) / 1e3);
-  const [our, their] = [rate(measured.ours), rate(measured.theirs)];
+  const rate = (rows, field) => events / (median(rows.map((row) => row[field])) / 1e3);
   console.log(`${megabytes.toFixed(1)} MB, ${events} events, medians of ${measured.ours.length} runs`);
-  console.log(`                     gorewind        Go      ratio`);
-  console.log(
-    `million events/s   ${our.toFixed(2).padStart(10)} ${their.toFixed(2).padStart(9)} ${(our / their).toFixed(2).padStart(9)}x`,
-  );
-  const [ourMiB, theirMiB] = [memory.ours / 1024, memory.theirs / 1024];
-  console.log(
-    `peak MiB           ${ourMiB.toFixed(0).padStart(10)} ${theirMiB.toFixed(0).padStart(9)} ${(ourMiB / theirMiB).toFixed(2).padStart(9)}x`,
-  );
+  console.log("                            gorewind        Go     ratio");
+  const line = (name, our, their, digits) =>
+    console.log(
+      `${name.padEnd(24)} ${our.toFixed(digits).padStart(11)} ${their.toFixed(digits).padStart(9)} ${(our / their).toFixed(2).padStart(8)}x`,
+    );
+  line("million events/s", rate(measured.ours, 0), rate(measured.theirs, 0), 2);
+  line("million events/CPU s", rate(measured.ours, 3), rate(measured.theirs, 3), 2);
+  line("peak MiB", memory.ours / 1024, memory.theirs / 1024, 0);
 }
 
 function median(numbers) {

@@ -6,25 +6,29 @@
  * hashed, and a page is one cache line.
  */
 
-const PAGE_IDS = 16;
-const TWO_32 = 0x1_0000_0000;
+const PAGE_SHIFT = 4;
+const PAGE_IDS = 1 << PAGE_SHIFT;
+/** Ids from here on, of which a process has few or none, are kept in a Map: below, all is integers. */
+const FAST_IDS = 2 ** 31;
 
 export class IdTable {
   /** The id of each number; `size` of them are in use. */
   ids = new Float64Array(64);
   size = 0;
   /** By slot: index of a page plus 1, 0 if free; at most half full. */
-  private slots = new Uint32Array(64);
+  private slots = new Int32Array(64);
   private pages = 0;
   /** By page: which one it is. */
-  private keys = new Float64Array(32);
+  private keys = new Int32Array(32);
   /** Of each page: the numbers of its ids plus 1, 0 if new. */
-  private numbers = new Uint32Array(32 * PAGE_IDS);
+  private numbers = new Int32Array(32 * PAGE_IDS);
+  private readonly others = new Map<number, number>();
 
   /** The number of an id (a safe integer), new if it was not seen before. */
   numberOf(id: number): number {
+    if (id < 0 || id >= FAST_IDS) return this.otherNumberOf(id);
     const inPage = id & (PAGE_IDS - 1);
-    const key = (id - inPage) / PAGE_IDS;
+    const key = id >>> PAGE_SHIFT;
     const mask = this.slots.length - 1;
     let slot = hash(key) & mask;
     let page = this.slots[slot]!;
@@ -38,7 +42,22 @@ export class IdTable {
     return known === 0 ? this.add(id, at) : known - 1;
   }
 
+  private otherNumberOf(id: number): number {
+    let n = this.others.get(id);
+    if (n === undefined) {
+      n = this.append(id);
+      this.others.set(id, n);
+    }
+    return n;
+  }
+
   private add(id: number, at: number): number {
+    const n = this.append(id);
+    this.numbers[at] = n + 1;
+    return n;
+  }
+
+  private append(id: number): number {
     const n = this.size++;
     if (n === this.ids.length) {
       const ids = new Float64Array(n * 2);
@@ -46,7 +65,6 @@ export class IdTable {
       this.ids = ids;
     }
     this.ids[n] = id;
-    this.numbers[at] = n + 1;
     return n;
   }
 
@@ -54,10 +72,10 @@ export class IdTable {
   private addPage(key: number, slot: number): number {
     const page = this.pages++;
     if (page === this.keys.length) {
-      const keys = new Float64Array(page * 2);
+      const keys = new Int32Array(page * 2);
       keys.set(this.keys);
       this.keys = keys;
-      const numbers = new Uint32Array(page * 2 * PAGE_IDS);
+      const numbers = new Int32Array(page * 2 * PAGE_IDS);
       numbers.set(this.numbers);
       this.numbers = numbers;
     }
@@ -68,7 +86,7 @@ export class IdTable {
   }
 
   private rehash(): void {
-    const slots = new Uint32Array(this.slots.length * 2);
+    const slots = new Int32Array(this.slots.length * 2);
     const mask = slots.length - 1;
     for (let page = 0; page < this.pages; page++) {
       let slot = hash(this.keys[page]!) & mask;
@@ -79,9 +97,8 @@ export class IdTable {
   }
 }
 
-/** Knuth's multiplicative hash: ids come in runs, which it spreads. */
+/** Knuth's multiplicative hash: pages come in runs, which it spreads. */
 function hash(key: number): number {
-  const low = key >= 0 && key < TWO_32 ? key : (key >>> 0) ^ Math.imul(Math.floor(key / TWO_32), 0x85eb_ca6b);
-  const h = Math.imul(low, 0x9e37_79b1);
+  const h = Math.imul(key, 0x9e37_79b1);
   return h ^ (h >>> 15);
 }

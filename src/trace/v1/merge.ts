@@ -81,7 +81,6 @@ class Merger {
     const subject = new Int32Array(count);
     const offset = new Uint32Array(count);
     let sorted = true;
-    let last = -Infinity;
 
     for (const source of this.sources) {
       if (source.load()) this.admit(source);
@@ -90,8 +89,7 @@ class Merger {
     for (; heap.length > 0; row++) {
       const source = heap[0]!;
       const { ticks } = source;
-      if (ticks < last) sorted = false;
-      last = ticks;
+      if (row > 0 && ticks < time[row - 1]!) sorted = false;
       type[row] = orderedType[source.type]!;
       time[row] = ticks;
       proc[row] = source.proc;

@@ -2,7 +2,7 @@
 //
 //	eventdump-v1 events FILE      one JSON array per event
 //	eventdump-v1 verdicts DIR     one JSON array [name, events, error] per file
-//	eventdump-v1 time FILE RUNS   [nanoseconds, events, peak resident KiB so far] of each run, file in memory
+//	eventdump-v1 time FILE RUNS   [nanoseconds, events, peak resident KiB so far, CPU nanoseconds] of each run
 package main
 
 import (
@@ -174,6 +174,10 @@ func measure(file string, runs int, enc *json.Encoder) {
 		log.Fatal(err)
 	}
 	for range runs {
+		var before syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+			log.Fatal(err)
+		}
 		start := time.Now()
 		n, err := count(data)
 		if err != nil {
@@ -184,7 +188,8 @@ func measure(file string, runs int, enc *json.Encoder) {
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 			log.Fatal(err)
 		}
-		if err := enc.Encode([]any{took, n, usage.Maxrss}); err != nil {
+		cpu := usage.Utime.Nano() + usage.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+		if err := enc.Encode([]any{took, n, usage.Maxrss, cpu}); err != nil {
 			log.Fatal(err)
 		}
 	}
