@@ -7,8 +7,17 @@ import type { Detector, DetectorContext, Truth } from "./detector.ts";
 import { ExpressionDetector } from "./expression-detector.ts";
 import { HighWaterMark } from "./high-water.ts";
 import { LatestDetector } from "./latest-detector.ts";
+import { isHistogramQuery } from "./histogram-window.ts";
+import { Level } from "./level.ts";
 import { labelsKey } from "./match.ts";
-import type { AnomalyTest, Condition, ExpressionCondition, SignalCondition, SignalQuery } from "./rule.ts";
+import type {
+  AnomalyTest,
+  Condition,
+  ExpressionCondition,
+  SignalCondition,
+  SignalQuery,
+  ThresholdTest,
+} from "./rule.ts";
 import { ThresholdDetector } from "./threshold-detector.ts";
 import { ValueDetector } from "./value-detector.ts";
 
@@ -35,9 +44,7 @@ export function createDetector(leaf: Leaf, context: DetectorContext): Detector {
   const { query, test } = leaf;
   switch (test.kind) {
     case "threshold":
-      return query.aggregate.kind === "last" && query.signal.kind === "gauge"
-        ? new LatestDetector(query, test, context.wake)
-        : new ThresholdDetector(query, test, context.wake);
+      return createThresholdDetector(query, test, context);
     case "change":
       return new ValueDetector(query, new ChangeFromAverage(test), context.wake);
     case "high_water":
@@ -51,6 +58,17 @@ export function createDetector(leaf: Leaf, context: DetectorContext): Detector {
     default:
       return assertNever(test);
   }
+}
+
+function createThresholdDetector(
+  query: SignalQuery,
+  test: ThresholdTest,
+  { wake }: DetectorContext,
+): Detector {
+  if (isHistogramQuery(query)) return new ValueDetector(query, new Level(test), wake);
+  if (query.aggregate.kind === "last" && query.signal.kind === "gauge")
+    return new LatestDetector(query, test, wake);
+  return new ThresholdDetector(query, test, wake);
 }
 
 /** All that decides what is learned: rules that agree in it share the baseline. */

@@ -5,12 +5,13 @@ import type { Detector, DetectorContext, Reading, Sink, Truth } from "./detector
 import { tryEvaluate } from "./expression.ts";
 import { labelsMatch } from "./match.ts";
 import type { ExpressionCondition, SignalQuery } from "./rule.ts";
-import { SampleWindow } from "./window.ts";
+import { createWindow } from "./create-window.ts";
+import type { ValueWindow } from "./window.ts";
 
 interface NamedWindow {
   readonly name: string;
   readonly query: SignalQuery;
-  readonly window: SampleWindow;
+  readonly window: ValueWindow;
 }
 
 /** A CEL expression over the values of several queries. Unknown while one of them has too little data. */
@@ -29,14 +30,14 @@ export class ExpressionDetector implements Detector {
     this.#windows = condition.queries.map(([name, query]) => ({
       name,
       query,
-      window: new SampleWindow(query, context.wake),
+      window: createWindow(query, context.wake),
     }));
   }
 
   sinksFor(signal: SignalDefinition, labels: Labels): readonly Sink[] {
     return this.#windows
       .filter(({ query }) => query.signal.name === signal.name && labelsMatch(query.labels, labels))
-      .map(({ window }) => window);
+      .map(({ window }) => window.sinkFor(labels));
   }
 
   judge(at: EpochMilliseconds, covered: number, source: SignalSource): Truth {

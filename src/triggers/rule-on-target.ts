@@ -4,6 +4,7 @@ import type { Labels } from "../signals/signal.ts";
 import { queriesOf, tellsApart, type CompiledRule } from "./compiled-rule.ts";
 import { createDetector } from "./condition.ts";
 import type { Detector, DetectorContext, Sink, Wake } from "./detector.ts";
+import { BUCKET_LABEL, isHistogramQuery } from "./histogram-window.ts";
 import { Instance } from "./instance.ts";
 import { FiringHistory } from "./limits.ts";
 import { labelsKey, labelsMatch, projectLabels } from "./match.ts";
@@ -59,7 +60,8 @@ export class RuleOnTarget {
         (query) => query.signal.name === signal.name && labelsMatch(query.labels, labels),
       );
       if (!isAsked) return [];
-      const detector = this.#shared[i] ?? this.#instanceFor(projectLabels(labels, by), now)?.detectors[i];
+      const telling = queriesOf(leaf).some(isHistogramQuery) ? withoutBound(labels) : labels;
+      const detector = this.#shared[i] ?? this.#instanceFor(projectLabels(telling, by), now)?.detectors[i];
       return detector?.sinksFor(signal, labels) ?? [];
     });
   }
@@ -102,4 +104,9 @@ export class RuleOnTarget {
     if (gone !== undefined) this.#byKey.delete(labelsKey(gone.labels));
     return true;
   }
+}
+
+/** A histogram's buckets belong together. */
+function withoutBound(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== BUCKET_LABEL));
 }

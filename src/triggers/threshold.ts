@@ -3,7 +3,7 @@
 import { assertNever } from "../base/errors.ts";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { formatSize, parseSize } from "../base/size.ts";
-import type { SignalUnit } from "../signals/catalog.ts";
+import { findSignal, type SignalUnit } from "../signals/catalog.ts";
 import type { Aggregate, SignalQuery } from "./rule.ts";
 
 /** The unit of what an aggregate yields: a number of values is a count whatever they measure. */
@@ -21,8 +21,15 @@ function unitOf(aggregate: Aggregate, unit: SignalUnit, cumulative: boolean): Va
 
 /** In what unit the query's value is. */
 export function queryUnit({ signal, aggregate }: SignalQuery): ValueUnit {
+  if (aggregate.kind === "quantile" && signal.name.endsWith(BUCKETS)) {
+    // Of a histogram's buckets: in the unit of what it counts.
+    const base = findSignal(signal.name.slice(0, -BUCKETS.length));
+    return { unit: base?.unit ?? signal.unit, perSecond: false };
+  }
   return unitOf(aggregate, signal.unit, signal.kind === "gauge" || signal.kind === "counter");
 }
+
+const BUCKETS = "_bucket";
 
 /** A threshold in base units, or the sentence that says how to write it. */
 export type ParsedThreshold =

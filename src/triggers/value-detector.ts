@@ -1,7 +1,10 @@
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
+import type { SignalDefinition } from "../signals/catalog.ts";
+import type { Labels } from "../signals/signal.ts";
 import type { Detector, Reading, Sink, Truth, Wake } from "./detector.ts";
 import type { SignalQuery } from "./rule.ts";
-import { SampleWindow } from "./window.ts";
+import { createWindow } from "./create-window.ts";
+import type { ValueWindow } from "./window.ts";
 
 /** What a test says of one value: whether it holds, and what the value was held against. */
 export interface Judgement {
@@ -20,7 +23,7 @@ export interface ValueTest {
 export class ValueDetector implements Detector {
   readonly #query: SignalQuery;
   readonly #test: ValueTest;
-  readonly #window: SampleWindow;
+  readonly #window: ValueWindow;
   #at: EpochMilliseconds = epochMilliseconds(0);
   #judgedAt: EpochMilliseconds | undefined;
   #value: number | undefined;
@@ -29,11 +32,11 @@ export class ValueDetector implements Detector {
   constructor(query: SignalQuery, test: ValueTest, wake: Wake) {
     this.#query = query;
     this.#test = test;
-    this.#window = new SampleWindow(query, wake);
+    this.#window = createWindow(query, wake);
   }
 
-  sinksFor(): readonly Sink[] {
-    return [this.#window];
+  sinksFor(_signal: SignalDefinition, labels: Labels): readonly Sink[] {
+    return [this.#window.sinkFor(labels)];
   }
 
   judge(at: EpochMilliseconds, covered: number): Truth {

@@ -1,7 +1,8 @@
 import { assertNever } from "../base/errors.ts";
 import type { EpochMilliseconds } from "../base/units.ts";
 import { quantile } from "./aggregate.ts";
-import type { Wake } from "./detector.ts";
+import type { Labels } from "../signals/signal.ts";
+import type { Sink, Wake } from "./detector.ts";
 import type { Interval } from "./interval.ts";
 import type { SignalQuery } from "./rule.ts";
 
@@ -33,6 +34,23 @@ export interface Breach {
   readonly level: number;
 }
 
+/** The values of a query's window, made one. */
+export interface ValueWindow {
+  /** Where the intervals of a series go. */
+  sinkFor(labels: Labels): Sink;
+  /** Lets go of what left the window. */
+  advance(at: EpochMilliseconds): void;
+  /** What came so far is no news any more. */
+  consume(): void;
+  /** Undefined without data. @param covered ms since the target is known. */
+  value(covered: number): number | undefined;
+  /** How many values it is made of. */
+  readonly samples: number;
+  readonly isEmpty: boolean;
+  readonly isNew: boolean;
+  readonly lastAt: EpochMilliseconds | undefined;
+}
+
 export interface WindowOptions {
   readonly breach?: Breach;
   /** Nothing else is asked of a distribution. */
@@ -46,7 +64,7 @@ export interface WindowOptions {
  * there. How many values lie beyond the level is counted as they come, since that alone decides the tests on single
  * values and on quantiles.
  */
-export class SampleWindow {
+export class SampleWindow implements ValueWindow, Sink {
   readonly #query: SignalQuery;
   readonly #wake: Wake;
   readonly #breach: Breach | undefined;
@@ -86,6 +104,10 @@ export class SampleWindow {
     this.#keepsValues = query.aggregate.kind === "quantile" && !this.#isGauge;
     this.#keepsBreachesOnly = breachesOnly && !this.#isGauge;
     this.#keepsNewestOnly = query.aggregate.kind === "last";
+  }
+
+  sinkFor(): Sink {
+    return this;
   }
 
   /** Several series of one interval may come, one after another. */

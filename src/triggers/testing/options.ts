@@ -64,4 +64,3 @@ export const ruleTestsOptions = z.strictObject({
 });
 
 export type RuleTest = z.output<typeof ruleTest>;
-export type RuleTests = z.output<typeof ruleTestsOptions>;
