@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectTaggingCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { StoreError } from "../../src/base/errors.ts";
 import { createStore } from "../../src/store/create.ts";
 import { storeSchema, S3_PRESETS } from "../../src/store/options.ts";
@@ -74,6 +74,20 @@ for (const make of S3_MAKES) {
       await expect(put(store, "rotated")).rejects.toMatchObject({ code: "credentials" });
       store.close();
       await rm(folder, { recursive: true });
+    });
+
+    test("a clock that is half an hour off costs a try, no more", async () => {
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 60_000 });
+      try {
+        const store = await createStore(s3Options(server, "captures", { prefix: "skew" }));
+        const first = put(store, "x");
+        await expect(first).rejects.toMatchObject({ retryable: true });
+        await put(store, "x");
+        expect(await store.head("x", never)).toMatchObject({ bytes: 1000 });
+        store.close();
+      } finally {
+        vi.useRealTimers();
+      }
     });
 
     test("a bucket that is not there, and a port that nobody listens on, say what to do", async () => {
