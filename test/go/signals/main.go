@@ -1,6 +1,9 @@
 // Command signals makes one condition after another, each under the execution tracer, and writes the trace to a file:
 //
 //	signals SCENARIO FILE
+//	signals contend
+//
+// The second is no trace: it waits for locks, and serves its profiles until it is killed. It prints where.
 //
 // It is what the tests of the trace signals look at: each scenario shows some signals, and is quiet in others.
 package main
@@ -9,8 +12,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	_ "net/http/pprof"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -30,6 +35,9 @@ var scenarios = map[string]func(){
 }
 
 func main() {
+	if os.Args[1] == "contend" {
+		contend()
+	}
 	scenario := scenarios[os.Args[1]]
 	file, err := os.Create(os.Args[2])
 	must(err)
@@ -187,4 +195,28 @@ func crowd() {
 	time.Sleep(20 * time.Millisecond)
 	close(start)
 	wait.Wait()
+}
+
+func hold(mu *sync.Mutex) {
+	mu.Lock()
+	defer mu.Unlock()
+	time.Sleep(5 * time.Millisecond)
+}
+
+// contend lets four goroutines wait for one mutex all the time, and serves profiles of it.
+func contend() {
+	runtime.SetMutexProfileFraction(1)
+	runtime.SetBlockProfileRate(1)
+	var mu sync.Mutex
+	for i := 0; i < 4; i++ {
+		go func() {
+			for {
+				hold(&mu)
+			}
+		}()
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println(listener.Addr())
+	must(http.Serve(listener, nil))
 }
