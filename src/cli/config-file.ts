@@ -8,6 +8,11 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /** @throws {ConfigError} the file cannot be read, or what it says cannot be used. */
 export async function readConfigFile(file: string, env: Environment): Promise<Config> {
+  return parseConfig(await readText(file), file, env);
+}
+
+/** @throws {ConfigError} the file cannot be read, or is too large. */
+export async function readText(file: string): Promise<string> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -22,5 +27,5 @@ export async function readConfigFile(file: string, env: Environment): Promise<Co
       { position: undefined, path: "", message: `${file} is larger than 4 MiB: is it a configuration?` },
     ]);
   }
-  return parseConfig(text, file, env);
+  return text;
 }

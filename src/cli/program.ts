@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { addCaptureCommands } from "./captures/commands.ts";
+import type { CheckArguments } from "./check.ts";
 import type { CommandIo } from "./io.ts";
+import type { ReplayArguments } from "./replay.ts";
 import type { TriggersArguments } from "./triggers.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
@@ -47,9 +49,10 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
   check
     .command("config <file>")
     .description("check a configuration")
-    .action(async (file: string) => {
+    .option("--lint-fatal", "exit with 3 when there are warnings")
+    .action(async (file: string, args: CheckArguments) => {
       const { checkConfig } = await import("./check.ts");
-      done(await checkConfig(file, io));
+      done(await checkConfig(file, args, io));
     });
 
   program
@@ -71,8 +74,34 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
       done(await showTriggers(args, io));
     });
 
+  program
+    .command("test")
+    .description("run tests of rules")
+    .command("triggers <file...>")
+    .description("series in, expected firings out")
+    .action(async (files: string[]) => {
+      const { testTriggers } = await import("./test-triggers.ts");
+      done(await testTriggers(files, io));
+    });
+
+  program
+    .command("replay <trace...>")
+    .description("when the rules would have fired on recorded traces or captures, and at what cost")
+    .requiredOption("-c, --config <file>", "the rules", io.env["GOREWIND_CONFIG"])
+    .option("--label <name=value>", "a label of the target, where the recording tells none", collect)
+    .option("--json")
+    .action(async (files: string[], args: ReplayArguments) => {
+      const { replayCommand } = await import("./replay.ts");
+      done(await replayCommand(files, args, io));
+    });
+
   addCaptureCommands(program, io, done);
   return program;
+}
+
+/** An option that may be given several times. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function report(error: unknown, io: CommandIo): number {

@@ -1,0 +1,141 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "gorewind-program-"));
+  const trace = gunzipSync(await readFile(join(root, "test/fixtures/replay/trace.out.gz")));
+  await writeFile(join(folder, "shop.trace"), trace);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function gorewind(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  let [out, err] = ["", ""];
+  const code = await runProgram(args, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    env,
+    host: "test",
+    version: "1.2.3",
+    node: "v20",
+    terminal: false,
+    onSignal: () => () => undefined,
+    now: () => 0,
+    random: () => 0.5,
+    exit: (status) => {
+      throw new Error(`exit ${status}`);
+    },
+  });
+  return { code, out, err };
+}
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+describe("gorewind replay", () => {
+  it("says when the rules would have fired on a recorded trace, and at what cost", async () => {
+    const rules = await file(
+      "rules.yaml",
+      `triggers: [{ name: slow, match: { service: shop }, when: { signal: task_duration_seconds, labels: { task: checkout }, above: 50ms }, limits: { cooldown: 3s } }]`,
+    );
+    const trace = join(folder, "shop.trace");
+    const { code, out } = await gorewind(["replay", "-c", rules, "--label", "service=shop", trace]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^1 rule over 9 generations, 9\.\d+s$/m);
+    expect(
+      out.match(
+        /slow fires on shop\.trace: task_duration_seconds\{task="checkout"\} was 8\d(\.\d)?ms, above 50ms/g,
+      )?.length,
+    ).toBe(3);
+    expect(out).toMatch(/^3 firings, 1 capture, \d+KiB of trace$/m);
+    // Of another service, the same trace is none of the rule's business.
+    expect((await gorewind(["replay", "-c", rules, "--label", "service=other", trace])).out).toMatch(
+      /^0 firings/m,
+    );
+  });
+
+  it("refuses what is no trace", async () => {
+    const rules = await file("r.yaml", "triggers: []");
+    const { code, err } = await gorewind([
+      "replay",
+      "-c",
+      rules,
+      await file("x", "<html>nothing to see here</html>"),
+    ]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/no Go execution trace/);
+  });
+});
+
+describe("gorewind test triggers", () => {
+  it("runs rule tests and shows what differs", async () => {
+    await file(
+      "slow.yaml",
+      "triggers: [{ name: slow, when: { signal: task_duration_seconds, above: 50ms } }]",
+    );
+    const tests = await file(
+      "tests.yaml",
+      `rule_files: [slow.yaml]
+tests:
+  - name: fires
+    series: [{ signal: task_duration_seconds, values: "5ms 80ms" }]
+    expect: [{ rule: slow, at: 2s, value: 80ms }]
+  - name: is wrong
+    series: [{ signal: task_duration_seconds, values: "5ms 80ms" }]
+`,
+    );
+    const { code, out } = await gorewind(["test", "triggers", tests]);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^ok {4}fires$/m);
+    expect(out).toMatch(/^FAIL {2}is wrong\n +\+ 2s slow on target 80ms$/m);
+    const misspelt = await file("bad.yaml", "rule_files: [slow.yaml]\ntest: []\n");
+    expect(await gorewind(["test", "triggers", misspelt])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/bad\.yaml:2:1: test: unknown key; did you mean tests\?/) as string,
+    });
+  });
+});
+
+describe("gorewind check config", () => {
+  it("warns of what is most likely not meant, and fails on it when asked to", async () => {
+    const config = await file(
+      "lint.yaml",
+      `scrape_configs:
+  - { job_name: a, static_configs: [{ targets: ["a:1"] }], ring: { min_age: 1s } }
+triggers:
+  - { name: slow, when: { signal: task_duration_seconds, above: 4s } }
+`,
+    );
+    const { code, out } = await gorewind(["check", "config", config]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/ok: 1 target, 1 trigger, store filesystem/);
+    expect(out).toMatch(/warning: slow: .*1s/);
+    expect((await gorewind(["check", "config", "--lint-fatal", config])).code).toBe(3);
+  });
+});
+
+describe("gorewind captures", () => {
+  it("asks which store is meant", async () => {
+    expect(await gorewind(["captures", "ls"])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/which store\?\n.*GOREWIND_STORE/) as string,
+    });
+    expect((await gorewind(["captures", "ls"], { GOREWIND_STORE: folder })).out).toMatch(
+      /no such captures in/,
+    );
+  });
+});
