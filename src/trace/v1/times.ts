@@ -54,14 +54,7 @@ function restoreSyscallExits(events: MergedEvents, scan: V1Scan): number[] {
   return moved;
 }
 
-/** The values of rows that are taken out. */
-interface TakenRow {
-  readonly row: number;
-  readonly values: readonly number[];
-  readonly time: number;
-  /** How many of the rows that stay were before it. */
-  readonly staysBefore: number;
-}
+type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
 /**
  * Sorts the rows by time, those of one time as they are. All but the moved ones are in order already: these are taken
@@ -69,40 +62,48 @@ interface TakenRow {
  */
 function moveExits(events: MergedEvents, moved: readonly number[]): void {
   if (moved.length === 0) return;
-  const { count, time } = events;
-  const columns = [events.type, time, events.proc, events.g, events.subject, events.offset];
-  const taken = moved.map((row, index): TakenRow => ({
-    row,
-    values: columns.map((column) => column[row]!),
-    time: time[row]!,
-    staysBefore: row - index,
-  }));
-  for (const [index, row] of moved.entries()) {
-    const next = moved[index + 1] ?? count;
-    for (const column of columns) column.copyWithin(row - index, row + 1, next);
-  }
-
-  taken.sort((a, b) => a.time - b.time || a.row - b.row);
-  let end = count - moved.length;
-  for (let index = taken.length - 1; index >= 0; index--) {
-    const exit = taken[index]!;
-    const place = placeOf(time, exit, end);
+  const { time } = events;
+  const columns: readonly Column[] = [
+    events.type,
+    events.proc,
+    events.g,
+    events.subject,
+    events.offset,
+    time,
+  ];
+  const taken = columns.map((column) => takeOut(column, moved));
+  const times = taken.at(-1)!;
+  const byTime = Uint32Array.from(moved.keys()).sort((a, b) => times[a]! - times[b]! || a - b);
+  let end = events.count - moved.length;
+  for (let shift = moved.length - 1; shift >= 0; shift--) {
+    const exit = byTime[shift]!;
+    const place = placeOf(time, end, times[exit]!, moved[exit]! - exit);
     for (const [i, column] of columns.entries()) {
-      column.copyWithin(place + index + 1, place, end);
-      column[place + index] = exit.values[i]!;
+      column.copyWithin(place + shift + 1, place, end);
+      column[place + shift] = taken[i]![exit]!;
     }
     end = place;
   }
 }
 
-/** How many of the first `end` rows, those that stay, are before this one. */
-function placeOf(time: Float64Array, exit: TakenRow, end: number): number {
+/** Takes the values of some rows out of a column and closes it up. */
+function takeOut(column: Column, rows: readonly number[]): Column {
+  const out = column.slice(0, rows.length);
+  for (const [index, row] of rows.entries()) out[index] = column[row]!;
+  for (const [index, row] of rows.entries()) {
+    column.copyWithin(row - index, row + 1, rows[index + 1] ?? column.length);
+  }
+  return out;
+}
+
+/** How many of the first `end` rows come before one of this time, which was after `before` of them. */
+function placeOf(time: Float64Array, end: number, exitTime: number, before: number): number {
   let low = 0;
   let high = end;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const at = time[middle]!;
-    if (at < exit.time || (at === exit.time && middle < exit.staysBefore)) low = middle + 1;
+    if (at < exitTime || (at === exitTime && middle < before)) low = middle + 1;
     else high = middle;
   }
   return low;
