@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { realpath } from "node:fs/promises";
+import { realpath, rmdir } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { errorMessage, StoreError } from "../base/errors.ts";
 import { sha256OfFile } from "./checksum.ts";
@@ -136,12 +136,11 @@ export class FilesystemStore implements Store {
     const path = this.#path(key);
     try {
       await this.#files.remove(path);
-      for (let folder = dirname(path); folder !== this.location; folder = dirname(folder)) {
-        const rest = await this.#files.list(folder).catch(() => undefined);
-        if (rest === undefined || rest.length > 0) break;
-        await this.#files.remove(folder);
-      }
+      // Not recursively: something may be put into the folder at this very moment.
+      for (let folder = dirname(path); folder !== this.location; folder = dirname(folder))
+        await rmdir(folder);
     } catch (error) {
+      if (isErrno(error, "ENOTEMPTY") || isErrno(error, "ENOENT")) return;
       throw fileError(`deleting ${key}`, error);
     }
   }

@@ -69,7 +69,7 @@ export class Shipping {
     try {
       const indexed = options.upload.index_every > 0;
       const index = indexed
-        ? await IndexWriter.open(options.spool.path, deps.host, deps.random, {
+        ? await IndexWriter.open(options.spool.path, deps.host, {
             ...deps,
             store,
             files: nodeFiles,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { milliseconds } from "../../src/base/units.ts";
 import type { Manifest } from "../../src/capture/manifest.ts";
 import { Catalog } from "../../src/store/catalog/catalog.ts";
 import { diffManifests } from "../../src/store/catalog/diff.ts";
@@ -15,7 +16,8 @@ import { nodeFiles } from "../../src/store/files.ts";
 import { compactDay } from "../../src/store/index/compact.ts";
 import { decodeRows, encodeRows } from "../../src/store/index/parquet.ts";
 import { rowOf, type IndexRow } from "../../src/store/index/row.ts";
-import { IndexWriter, putRows } from "../../src/store/index/writer.ts";
+import { putRows } from "../../src/store/index/put.ts";
+import { IndexWriter } from "../../src/store/index/writer.ts";
 import { dayFolder } from "../../src/store/index/reader.ts";
 import { capturePrefix, DEFAULT_KEY_TEMPLATE } from "../../src/store/keys.ts";
 import { expired, retainStore } from "../../src/store/retention.ts";
@@ -23,7 +25,7 @@ import type { Store } from "../../src/store/store.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { all, idOf, manifestOf, seededBytes, sha256 } from "./support/captures.ts";
-import { realClock } from "./support/clock.ts";
+import { FakeClock, realClock } from "./support/clock.ts";
 import { s3Options } from "./support/s3-options.ts";
 
 const never = new AbortController().signal;
@@ -211,6 +213,7 @@ describe.each(PLACES)("$name", ({ skip, open }) => {
           store,
           files: nodeFiles,
           clock: realClock,
+          random: Math.random,
           emit: () => {},
         }),
     );
@@ -223,6 +226,7 @@ describe.each(PLACES)("$name", ({ skip, open }) => {
       store,
       files: nodeFiles,
       clock: realClock,
+      random: Math.random,
       emit: () => {},
     });
     await writers[0]!.add(captures[2]!.row); // Noted, and the agent dies before it is in the store.
@@ -236,6 +240,36 @@ describe.each(PLACES)("$name", ({ skip, open }) => {
     await again.add(captures[3]!.row);
     await again.flush(never);
     expect(await listed()).toBe(4);
+  });
+
+  test.skipIf(skip)("the files of a day are merged two days later", async () => {
+    const clock = new FakeClock(Date.UTC(2026, 2, 11, 12));
+    for (const [i, agent] of ["a", "b", "c"].entries()) {
+      const { row } = await storeCapture(store, i);
+      await putRows(store, `${dayFolder("2026-03-11")}${agent}.parquet`, [row], never);
+    }
+    const failures: StoreEvent[] = [];
+    const writer = new IndexWriter(join(folder, "index"), "a", {
+      store,
+      files: nodeFiles,
+      clock,
+      random: () => 0.5,
+      emit: (event) => failures.push(event),
+    });
+    const stop = new AbortController();
+    const running = writer.run(milliseconds(3_600_000), stop.signal);
+    const files = async (): Promise<number> => (await all(store.list(dayFolder("2026-03-11"), never))).length;
+    while (clock.now() < Date.UTC(2026, 2, 13)) {
+      expect(await files()).toBe(3);
+      while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(3_600_000);
+    }
+    while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await files()).toBe(1);
+    expect(await catalog.list({ filter: {}, limit: 9, source: "index" }, never)).toHaveLength(3);
+    expect(failures).toEqual([]);
+    stop.abort();
+    await running;
   });
 });
 

@@ -7,7 +7,7 @@ import { createStore } from "../../src/store/create.ts";
 import { nodeFiles } from "../../src/store/files.ts";
 import { dayFolder, dayOf } from "../../src/store/index/reader.ts";
 import { rowOf, type IndexRow } from "../../src/store/index/row.ts";
-import { putRows } from "../../src/store/index/writer.ts";
+import { putRows } from "../../src/store/index/put.ts";
 import { spoolSchema, uploadSchema } from "../../src/store/options.ts";
 import { Spool } from "../../src/store/spool/spool.ts";
 import { Uploader } from "../../src/store/uploader.ts";

@@ -46,12 +46,16 @@ export class Catalog {
     return found.sort(greatestFirst(sort)).slice(0, limit);
   }
 
-  /** Reads every manifest: slow with many, and never wrong. */
-  async #scan(filter: CaptureFilter, signal: AbortSignal): Promise<IndexRow[]> {
+  /** Reads every manifest, of the prefixes that are `wanted`: slow with many, and never wrong. */
+  async #scan(
+    filter: CaptureFilter,
+    signal: AbortSignal,
+    wanted: (prefix: string) => boolean = () => true,
+  ): Promise<IndexRow[]> {
     const manifests: string[] = [];
     const pinned = new Set<string>();
     for await (const { key } of this.store.list("", signal)) {
-      if (key.startsWith(INDEX_ROOT)) continue;
+      if (key.startsWith(INDEX_ROOT) || !wanted(key)) continue;
       if (key.endsWith(`/${MANIFEST_NAME}`)) manifests.push(key.slice(0, -MANIFEST_NAME.length));
       if (key.endsWith(`/${PIN_NAME}`)) pinned.add(key.slice(0, -PIN_NAME.length));
     }
@@ -92,7 +96,10 @@ export class Catalog {
       ? { since: since as number, until: (since as number) + DAY_MS }
       : {};
     for (const source of ["index", "scan"] as const) {
-      const rows = await this.list({ filter, limit: Infinity, source }, signal);
+      const rows =
+        source === "index"
+          ? await this.list({ filter, limit: Infinity, source }, signal)
+          : await this.#scan(filter, signal, (prefix) => prefix.includes(id)); // Every key holds its capture's id.
       const found = rows.filter((row) => row.id.startsWith(id) || row.id.endsWith(id));
       if (found.length === 1 && found[0] !== undefined) return found[0];
       if (found.length > 1) {

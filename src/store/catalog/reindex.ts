@@ -1,7 +1,7 @@
 import { dayFolder, dayOf, indexedDays, readDay } from "../index/reader.ts";
 import { mergedKey } from "../index/compact.ts";
 import { latest, type IndexRow } from "../index/row.ts";
-import { putRows } from "../index/writer.ts";
+import { putRows } from "../index/put.ts";
 import type { Catalog } from "./catalog.ts";
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Store } from "../store.ts";
 import { dayFolder, readDay } from "./reader.ts";
 import { latest, type IndexRow } from "./row.ts";
-import { putRows } from "./writer.ts";
+import { putRows } from "./put.ts";
 
 /**
  * Merges the files of one day into one, for days on which nothing new is captured. Two that do it at the same time

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { isAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { errorMessage, StoreError } from "../../base/errors.ts";
@@ -8,7 +7,8 @@ import { errnoOf, makeFolderDurably, type Files } from "../files.ts";
 import { safeSegment } from "../keys.ts";
 import { writeDurably } from "../spool/writer.ts";
 import type { Store } from "../store.ts";
-import { encodeRows } from "./parquet.ts";
+import { compactDay } from "./compact.ts";
+import { putRows } from "./put.ts";
 import { dayFolder, dayOf, readFile } from "./reader.ts";
 import { latest, type IndexRow } from "./row.ts";
 
@@ -16,6 +16,8 @@ export interface IndexWriterDeps {
   readonly store: Store;
   readonly files: Files;
   readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
   readonly emit: EmitStoreEvent;
 }
 
@@ -31,13 +33,8 @@ export class IndexWriter {
   readonly #agent: string;
 
   /** The writer of the agent that owns a spool; its name is made once and kept there. */
-  static async open(
-    spool: string,
-    host: string,
-    random: () => number,
-    deps: IndexWriterDeps,
-  ): Promise<IndexWriter> {
-    const { files } = deps;
+  static async open(spool: string, host: string, deps: IndexWriterDeps): Promise<IndexWriter> {
+    const { files, random } = deps;
     const path = `${spool}/agent`;
     let agent: string;
     if ((await files.stat(path)) === undefined) {
@@ -109,13 +106,20 @@ export class IndexWriter {
     }
   }
 
-  /** Flushes every so often until the signal is aborted. */
+  /**
+   * Flushes every so often until the signal is aborted. Once a day, at a time of its own, it also merges the files of
+   * the day before yesterday, unless another agent has.
+   */
   async run(every: Milliseconds, signal: AbortSignal): Promise<void> {
-    const { clock, emit } = this.#deps;
+    const { clock, random, store, emit } = this.#deps;
+    let compactAt = clock.now() + random() * DAY_MS;
     while (!signal.aborted) {
       try {
         await clock.sleep(every, signal);
         await this.flush(signal);
+        if (clock.now() < compactAt) continue;
+        compactAt += DAY_MS;
+        await compactDay(store, dayOf(clock.now() - 2 * DAY_MS), signal);
       } catch (error) {
         if (isAbort(error, signal)) return;
         const code = error instanceof StoreError ? error.code : "unexpected";
@@ -125,20 +129,7 @@ export class IndexWriter {
   }
 }
 
-export async function putRows(
-  store: Store,
-  key: string,
-  rows: readonly IndexRow[],
-  signal: AbortSignal,
-): Promise<void> {
-  const bytes = encodeRows(rows);
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const contentType = "application/vnd.apache.parquet";
-  await store.put(
-    { key, contentType, bytes: bytes.byteLength, sha256, body: { kind: "bytes", bytes } },
-    signal,
-  );
-}
+const DAY_MS = 86_400_000;
 
 /** A note that cannot be read is left out: the index can always be made anew from the manifests. */
 async function readRow(files: Files, path: string): Promise<IndexRow | undefined> {
