@@ -13,6 +13,11 @@ export function lifeSignals(event: RecorderEvent): readonly Observation[] {
         : event.how === "broken"
           ? [gauge("stream_up", 0)]
           : [];
+    case "snapshot.taken":
+      return [
+        gauge("target_up", 1),
+        ...(event.mode === "file" ? [{ signal: "trace_file", labels: {}, values: [1] }] : []),
+      ];
     case "stream.held":
       return [gauge("stream_up", 0)];
     case "stream.refused": {

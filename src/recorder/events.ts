@@ -41,6 +41,22 @@ export type RecorderEvent =
       /** Bytes of the open generation, which are dropped. */
       readonly droppedBytes: number;
     }
+  /** A flight recorder inside the service gave out a whole trace. */
+  | {
+      readonly kind: "snapshot.taken";
+      readonly target: string;
+      /** The endpoint's path, or the file's name. */
+      readonly name: string;
+      readonly mode: "snapshot" | "file";
+      readonly bytes: number;
+    }
+  /** A file is no trace, or a torn one; it is not read again. */
+  | {
+      readonly kind: "snapshot.rejected";
+      readonly target: string;
+      readonly name: string;
+      readonly message: string;
+    }
   | {
       readonly kind: "generation.sealed";
       readonly target: string;

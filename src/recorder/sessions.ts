@@ -27,3 +27,25 @@ export function pruneSessions(
   }
   return kept.length === previous.length ? previous : kept.reverse();
 }
+
+/**
+ * The sessions without the generations that a newer snapshot of the same recorder holds as well.
+ *
+ * @param sessions oldest first.
+ */
+export function withoutWhatIsIn(
+  sessions: readonly RecordedSession[],
+  newer: RecordedSession,
+): readonly RecordedSession[] {
+  const first = newer.generations[0];
+  const last = newer.generations.at(-1);
+  if (first === undefined || last === undefined) return sessions;
+  return sessions.flatMap((session) => {
+    const generations = session.generations.filter(
+      // Trace time goes back when the machine was started anew: that is another recorder's.
+      ({ startNs, endNs }) => startNs < first.startNs || endNs > last.endNs,
+    );
+    if (generations.length === session.generations.length) return [session];
+    return generations.length === 0 ? [] : [{ ...session, generations }];
+  });
+}

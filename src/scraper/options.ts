@@ -2,16 +2,36 @@ import { z } from "zod";
 import { bytes, MiB, seconds } from "../base/units.ts";
 import { duration, labels, size } from "../schema/schema.ts";
 
+const DEFAULT_INTERVAL = {
+  stream: seconds(30), // of the windows, when the format turns out to be one that cannot be cut
+  poll: seconds(30),
+  snapshot: seconds(30),
+  file: seconds(1),
+  off: seconds(30),
+} as const;
+
 /** `trace:` of a scrape config: how the target's execution trace is read. */
 export const traceOptions = z
   .strictObject({
     mode: z
-      .enum(["stream", "poll", "off"])
+      .enum(["stream", "poll", "snapshot", "file", "off"])
       .default("stream")
       .describe(
-        "stream: hold one long trace open, the default. poll: windows with gaps, for targets where a permanent stream is not wanted. off: no trace.",
+        "stream: hold one long trace open, the default. poll: windows with gaps, for targets where a permanent stream is not wanted. snapshot: an endpoint of the service that answers with what its own flight recorder holds. file: a folder where the service's own flight recorder drops files. off: no trace.",
       ),
-    path: z.string().startsWith("/").default("/debug/pprof/trace").describe("Path of the trace endpoint."),
+    path: z
+      .string()
+      .startsWith("/")
+      .optional()
+      .describe(
+        "Path of the trace endpoint. Default: /debug/pprof/trace; for snapshot /debug/flightrecorder.",
+      ),
+    method: z.enum(["GET", "POST"]).default("GET").describe("snapshot: how the endpoint is asked."),
+    folder: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("file: the folder. New files in it are read when they no longer grow; none is changed."),
     seconds: duration()
       .default(seconds(3600))
       .describe(
@@ -19,8 +39,10 @@ export const traceOptions = z
       ),
     window: duration().default(seconds(5)).describe("poll: length of one window."),
     interval: duration()
-      .default(seconds(30))
-      .describe("poll: from the start of one window to the start of the next."),
+      .optional()
+      .describe(
+        "poll: from the start of one window to the start of the next (default 30s). snapshot: from one to the next (default 30s; 0: only when a capture wants one). file: between two looks into the folder (default 1s).",
+      ),
     headers_timeout: duration()
       .default(seconds(30))
       .describe("How long to wait for the response's headers; an idle service sends them seconds late."),
@@ -31,16 +53,22 @@ export const traceOptions = z
       .default(bytes(256 * MiB))
       .describe("A single generation larger than this ends the session: its bytes are dropped and counted."),
   })
-  .refine((trace) => trace.mode !== "poll" || trace.interval >= trace.window, {
+  .refine((trace) => trace.mode !== "poll" || (trace.interval ?? DEFAULT_INTERVAL.poll) >= trace.window, {
     error: "interval must be at least window: windows cannot overlap, a Go process has one tracer",
     path: ["interval"],
   })
+  .refine((trace) => trace.mode !== "file" || trace.folder !== undefined, {
+    error: "mode file needs a folder",
+    path: ["folder"],
+  })
   .transform((raw) => ({
     mode: raw.mode,
-    path: raw.path,
+    path: raw.path ?? (raw.mode === "snapshot" ? "/debug/flightrecorder" : "/debug/pprof/trace"),
+    method: raw.method,
+    folder: raw.folder ?? "",
     seconds: raw.seconds,
     window: raw.window,
-    interval: raw.interval,
+    interval: raw.interval ?? DEFAULT_INTERVAL[raw.mode],
     headersTimeout: raw.headers_timeout,
     idleTimeout: raw.idle_timeout,
     maxGenerationBytes: raw.max_generation_bytes,

@@ -15,7 +15,7 @@ export interface RequestLimits {
 const ERROR_BODY_LIMIT = 4096;
 
 /**
- * GETs `url`; redirects are not followed. The caller must drain or destroy the body.
+ * Asks for `url`; redirects are not followed. The caller must drain or destroy the body.
  *
  * @throws {ScrapeError} connect, timeout. An abort of `signal` is rethrown as it is.
  */
@@ -24,9 +24,11 @@ export async function get(
   url: URL,
   limits: RequestLimits,
   signal: AbortSignal,
+  method: "GET" | "POST" = "GET",
 ): Promise<Response> {
   try {
     return await request(url, {
+      method,
       dispatcher,
       signal,
       headersTimeout: limits.headersTimeout,

@@ -45,7 +45,13 @@ export async function streamTrace(
   return await drain(response, url, sink, signal);
 }
 
-async function drain(response: Response, url: URL, sink: ChunkSink, signal: AbortSignal): Promise<StreamEnd> {
+/** Hands the body to `sink` as it comes, to its end. */
+export async function drain(
+  response: Response,
+  url: URL,
+  sink: ChunkSink,
+  signal: AbortSignal,
+): Promise<StreamEnd> {
   const { body } = response;
   return await new Promise<StreamEnd>((resolve, reject) => {
     let declined = false;
@@ -72,7 +78,7 @@ async function drain(response: Response, url: URL, sink: ChunkSink, signal: Abor
 }
 
 /** What a server that does not send a trace meant by it, from the words of `net/http/pprof` (Go 1.11 to 1.27). */
-async function refusal(response: Response, url: URL): Promise<ScrapeError> {
+export async function refusal(response: Response, url: URL): Promise<ScrapeError> {
   const text = await errorText(response);
   const said = `${url.host} answered ${response.statusCode} to ${url.pathname}${text === "" ? "" : `: ${text.slice(0, 200)}`}`;
   if (/already (been )?enabled/.test(text)) {

@@ -276,6 +276,13 @@ const OTHERS: readonly SignalDefinition[] = [
     "The target refused the trace stream, mostly because another consumer holds it.",
     { labels: ["reason"] },
   ),
+  define(
+    "target",
+    "event",
+    "count",
+    "trace_file",
+    "The service's own flight recorder dropped a file in the folder (`trace.mode: file`).",
+  ),
   define("external", "event", "count", "alert", "An alert that Alertmanager sent to the webhook.", {
     labels: ["alertname", "severity", "status"],
     openLabels: true,

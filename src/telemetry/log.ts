@@ -101,6 +101,14 @@ function describe(event: AgentEvent): Line {
         fields,
         clears: streamState(event.target),
       };
+    case "snapshot.taken":
+      return {
+        level: event.mode === "file" ? "info" : "debug",
+        message: `took ${event.name} of ${event.target}`,
+        fields,
+      };
+    case "snapshot.rejected":
+      return { level: "warn", message: `${event.name} of ${event.target}: ${event.message}`, fields };
     case "stream.resumed":
       return { level: "info", message: `${event.target} is recorded again`, fields };
     case "generation.sealed":
@@ -115,7 +123,7 @@ function describe(event: AgentEvent): Line {
 }
 
 function describeOther(
-  event: Exclude<AgentEvent, { kind: `stream.${string}` | "generation.sealed" }>,
+  event: Exclude<AgentEvent, { kind: `stream.${string}` | `snapshot.${string}` | "generation.sealed" }>,
   fields: Readonly<Record<string, unknown>>,
 ): Line {
   switch (event.kind) {

@@ -32,6 +32,11 @@ export class Metrics {
     "Streams that did not come to be, by error code.",
     ["code"],
   );
+  readonly #snapshots = this.#targetCounter(
+    "gorewind_snapshots_total",
+    "Whole traces that a flight recorder inside the service gave out, by outcome: taken, rejected.",
+    ["outcome"],
+  );
   readonly #held = this.#targetGauge(
     "gorewind_stream_held",
     "1 while the tracer is let go, by why: yielded (somebody asked), paused (over budget).",
@@ -223,6 +228,10 @@ export class Metrics {
       case "stream.held":
         this.#streamUp.set({ target: event.target }, 0);
         this.#hold(event.target, event.how);
+        return;
+      case "snapshot.taken":
+      case "snapshot.rejected":
+        this.#snapshots.inc({ target: event.target, outcome: event.kind.slice("snapshot.".length) });
         return;
       case "stream.resumed":
         this.#hold(event.target, undefined);
