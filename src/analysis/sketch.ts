@@ -1,8 +1,8 @@
 /**
  * A mergeable sketch of durations: quantiles with a stated relative error, exact while there are few values.
  *
- * Buckets are log-linear, as in an HDR histogram: each octave [2^e, 2^(e+1)) is cut into 64 equal parts, so the middle
- * of a bucket is within 1/129 (< 0.78 %) of every value in it, at any magnitude. It is DDSketch's promise with a bucket
+ * Buckets are log-linear, as in an HDR histogram: each octave [2^e, 2^(e+1)) is cut into 64 equal parts, so
+ * the harmonic middle of a bucket is within 1/129 (< 0.78 %) of every value in it, at any magnitude. It is DDSketch's promise with a bucket
  * index that is two shifts of the double's own bits instead of a logarithm. Values are whole ns from 0 to 2^53, so at
  * most 54 octaves of 512 bytes exist; an octave is allocated when a value falls into it. Up to `EXACT_VALUES` values are
  * kept as they are. (The npm sketch the project uses elsewhere cannot be imported by a pure folder.)
@@ -17,6 +17,8 @@ const PARTS = 64;
 /** Bits of the mantissa (its top 20 are in the high word) below the part number. */
 const PART_SHIFT = 20 - 6;
 const EXPONENT_BIAS = 1023;
+/** The octave [64, 128), whose parts are 1 wide. */
+const EXACT_OCTAVE = 6;
 
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
@@ -38,6 +40,15 @@ export interface Distribution {
   readonly p95_ns: number;
   readonly p99_ns: number;
   readonly max_ns: number;
+}
+
+/** What stands for the values of a bucket [a, b): 2ab/(a+b), as far in proportion from a as from b. */
+function valueOf(octave: number, part: number): number {
+  const low = 2 ** octave * (1 + part / PARTS);
+  // Below 128 no bucket has room for two whole numbers.
+  if (octave <= EXACT_OCTAVE) return low;
+  const high = 2 ** octave * (1 + (part + 1) / PARTS);
+  return (2 * low * high) / (low + high);
 }
 
 export class Sketch {
@@ -96,8 +107,7 @@ export class Sketch {
       for (let part = 0; part < PARTS; part++) {
         seen += parts[part]!;
         if (seen < rank) continue;
-        const middle = 2 ** octave * (1 + (part + 0.5) / PARTS);
-        return Math.min(this.max, Math.max(this.min, middle));
+        return Math.min(this.max, Math.max(this.min, valueOf(octave, part)));
       }
     }
     return this.max;
@@ -118,7 +128,7 @@ export class Sketch {
     if (this.#zeros > 0) put(0, this.#zeros);
     this.#octaves.forEach((parts, octave) => {
       parts?.forEach((n, part) => {
-        if (n > 0) put(2 ** octave * (1 + (part + 0.5) / PARTS), n);
+        if (n > 0) put(valueOf(octave, part), n);
       });
     });
     return counts;

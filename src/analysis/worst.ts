@@ -10,7 +10,8 @@ export class Worst<T> {
 
   /** Whether an item of this value would be kept: ask before making it. */
   takes(value: number): boolean {
-    return this.#items.length < this.#bound ? this.#bound > 0 : value > this.#items.at(-1)!.value;
+    if (this.#items.length < this.#bound) return true;
+    return this.#bound > 0 && value > this.#items.at(-1)!.value;
   }
 
   /** Keeps an item if it is among the worst; of equal ones the first. */
