@@ -58,10 +58,10 @@ describe("gorewind replay", () => {
     expect(out).toMatch(/^1 rule over 9 generations, 8s$/m);
     expect(
       out.match(
-        /slow fires on shop\.trace: task_duration_seconds\{task="checkout"\} was 8\d(\.\d)?ms, above 50ms/g,
+        /slow fires on shop\.trace: task_duration_seconds\{task="checkout"\} was \d\d(\.\d)?ms, above 50ms/g,
       )?.length,
     ).toBe(3);
-    expect(out).toMatch(/^3 firings, 1 capture, \d+KiB of trace$/m);
+    expect(out).toMatch(/^3 firings, 3 captures, [\d.]+MiB of trace$/m);
     // Of another service, the same trace is none of the rule's business.
     expect((await gorewind(["replay", "-c", rules, "--label", "service=other", trace])).out).toMatch(
       /^0 firings/m,
