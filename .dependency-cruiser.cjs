@@ -52,7 +52,11 @@ const table = {
     npm: ["undici", "yaml"],
     node: ["dns", "dns/promises", "fs", "fs/promises", "path", "crypto", "net"],
   },
-  store: { folders: ["base", "capture"], npm: ["@aws-sdk/client-s3", "@smithy/*", "zod"], node: ["*"] },
+  store: {
+    folders: ["base", "capture"],
+    npm: ["@aws-sdk/client-s3", "@smithy/*", "hyparquet", "hyparquet-writer", "zod"],
+    node: ["*"],
+  },
   telemetry: { folders: ["base", "signals", "events.ts"], npm: ["pino", "prom-client", "zod"] },
   http: {
     folders: ["base", "capture", "store", "telemetry", "signals"],

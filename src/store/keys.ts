@@ -48,11 +48,6 @@ export function capturePrefix(template: string, manifest: Manifest): string {
   return `${path}/`;
 }
 
-/** The prefix below which all captures of a service lie, or undefined when the template does not begin with it. */
-export function servicePrefix(template: string, service: string): string | undefined {
-  return template.startsWith("{service}/") ? `${safeSegment(service)}/` : undefined;
-}
-
 /** Name of the service a capture belongs to: the target's `service` label, else its job. */
 export function serviceOf(manifest: Manifest): string {
   return manifest.target.labels["service"] ?? manifest.target.job;
