@@ -1,5 +1,6 @@
 import type { CaptureEvent } from "./capture/events.ts";
 import type { ConfigEvent } from "./config/events.ts";
+import type { DiscoveryEvent } from "./discovery/events.ts";
 import type { ObserveEvent } from "./observe/events.ts";
 import type { RecorderEvent } from "./recorder/events.ts";
 import type { StoreEvent } from "./store/events.ts";
@@ -26,6 +27,7 @@ export type AgentEvent =
   | TriggerEvent
   | CaptureEvent
   | StoreEvent
+  | DiscoveryEvent
   | ConfigEvent
   | LifeEvent;
 

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds } from "../base/units.ts";
-import type { Config } from "../config/load.ts";
+import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
@@ -19,6 +19,7 @@ import type { TriggerOptions } from "../triggers/rule.ts";
 import { createAgentApi } from "./api.ts";
 import { BaselineFile } from "./baselines.ts";
 import { CaptureCoordinator } from "./captures.ts";
+import { DiscoverySet } from "./discovery.ts";
 import { LiveTraces } from "./live.ts";
 import { createPprofApi } from "./pprof.ts";
 import { Shelf } from "./shelf.ts";
@@ -48,6 +49,7 @@ export class Agent {
   readonly #shipping: Shipping;
   readonly #pool: AnalyserPool;
   readonly #targets: TargetSet;
+  readonly #discovery: DiscoverySet;
   readonly #captures: CaptureCoordinator;
   readonly #uploading = new AbortController();
   readonly #judge: Judge;
@@ -77,6 +79,13 @@ export class Agent {
       emit: (event) => this.#recorded(event),
       onGeneration: (watched, session, generation) => this.#analyse(watched, session, generation),
       onRemoved: (target) => this.#forget(target),
+    });
+    this.#discovery = new DiscoverySet({
+      clock,
+      random,
+      folder: dirname(config.file),
+      emit,
+      onTargets: (targets) => this.#watch(targets),
     });
     this.#captures = new CaptureCoordinator({
       spool: shipping.spool,
@@ -188,6 +197,7 @@ export class Agent {
     this.#emit({ kind: "agent.stopping", reason });
     this.#stopping.abort();
     await this.#captures.drain(DRAIN_CAPTURES);
+    await this.#discovery.stop();
     await this.#targets.stop();
     await this.#drainUploads();
     await Promise.all(this.#background);
@@ -199,9 +209,7 @@ export class Agent {
 
   #apply(config: Config): void {
     this.#deps.telemetry.setLogLevel(config.options.log);
-    this.#targets.apply(config.targets);
-    const now = this.#deps.clock.now();
-    for (const { target } of config.targets) this.#judge.engine.addTarget(target.name, target.labels, now);
+    this.#discovery.apply(config);
     const { hash, file, targets, options } = config;
     this.#emit({
       kind: "config.loaded",
@@ -210,6 +218,12 @@ export class Agent {
       targets: targets.length,
       triggers: options.triggers.length,
     });
+  }
+
+  #watch(targets: readonly ConfiguredTarget[]): void {
+    this.#targets.apply(targets);
+    const now = this.#deps.clock.now();
+    for (const { target } of targets) this.#judge.engine.addTarget(target.name, target.labels, now);
   }
 
   /** Runs inside the socket's read: hands a copy to the analysis and returns. */

@@ -38,6 +38,11 @@ export class EventLog {
     this.#logger.level = level;
   }
 
+  /** Forgets what was said of a target that is no longer watched. */
+  forget(target: string): void {
+    for (const state of this.#said.keys()) if (state.endsWith(` ${target}`)) this.#said.delete(state);
+  }
+
   write(event: AgentEvent): void {
     const line = describe(event);
     if (line.clears !== undefined) this.#said.delete(line.clears);
@@ -182,6 +187,11 @@ function describeOther(
         message: `configuration ${event.file} cannot be used; the one before goes on`,
         fields: { file: event.file, problems: event.problems },
       };
+    case "discovery.updated":
+    case "discovery.failed":
+    case "discovery.resolved":
+    case "discovery.ended":
+      return describeDiscovery(event, fields);
     case "agent.started":
       return { level: "info", message: `gorewind ${event.version} serves ${event.address}`, fields };
     case "agent.stopping":
@@ -198,6 +208,42 @@ function describeOther(
       return { level: "error", message: event.message, fields };
     default:
       return describeStore(event, fields);
+  }
+}
+
+function describeDiscovery(
+  event: Extract<AgentEvent, { kind: `discovery.${string}` }>,
+  fields: Readonly<Record<string, unknown>>,
+): Line {
+  const state =
+    "mechanism" in event ? `discovery ${event.job} ${event.mechanism}` : `targets of ${event.job}`;
+  switch (event.kind) {
+    case "discovery.updated":
+      return {
+        level: "debug",
+        message: `${event.mechanism} discovery of ${event.job} found ${event.addresses} addresses`,
+        fields,
+        clears: state,
+      };
+    case "discovery.failed":
+      return {
+        level: "warn",
+        message: `${event.message}; the targets of ${event.job} that were known go on`,
+        fields,
+        once: once(state, event.code),
+      };
+    case "discovery.resolved": {
+      const refused = Object.values(event.refused).reduce((sum, n) => sum + n, 0);
+      return {
+        level: refused === 0 ? "info" : "warn",
+        message: `${event.job} has ${event.active} targets; ${event.dropped} dropped by relabeling, ${refused} refused${event.example === undefined ? "" : `, such as ${event.example}`}`,
+        fields,
+      };
+    }
+    case "discovery.ended":
+      return { level: "debug", message: `${event.job} discovers no targets any more`, fields };
+    default:
+      return assertNever(event);
   }
 }
 

@@ -8,6 +8,9 @@ import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { SignalMetrics } from "./signal-metrics.ts";
 
+/** Why a discovered address is not watched. */
+const REFUSALS = ["address", "forbidden", "scheme", "labels", "duplicate", "limit"];
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #signals: SignalMetrics;
@@ -149,6 +152,23 @@ export class Metrics {
     "gorewind_problems_total",
     "Things that went wrong and fit nowhere else, by code.",
     ["code"],
+  );
+
+  // Of the discovery of targets.
+  readonly #discoveryTargets = this.#gauge(
+    "gorewind_discovery_targets",
+    "What a job's addresses became: active, dropped (by relabeling), or why they were refused.",
+    ["job", "state"],
+  );
+  readonly #discoveryFailures = this.#counter(
+    "gorewind_discovery_failures_total",
+    "Failed attempts to discover targets; what was known goes on.",
+    ["job", "mechanism", "code"],
+  );
+  readonly #discoveryUpdates = this.#counter(
+    "gorewind_discovery_updates_total",
+    "Times that other targets were discovered than before.",
+    ["job", "mechanism"],
   );
 
   // Of the configuration.
@@ -317,6 +337,24 @@ export class Metrics {
       case "spool.remove_failed":
       case "agent.problem":
         this.#problems.inc({ code: event.code });
+        return;
+      case "discovery.updated":
+        this.#discoveryUpdates.inc({ job: event.job, mechanism: event.mechanism });
+        return;
+      case "discovery.failed":
+        this.#discoveryFailures.inc({ job: event.job, mechanism: event.mechanism, code: event.code });
+        return;
+      case "discovery.resolved":
+        for (const reason of REFUSALS) {
+          this.#discoveryTargets.set({ job: event.job, state: reason }, event.refused[reason] ?? 0);
+        }
+        this.#discoveryTargets.set({ job: event.job, state: "active" }, event.active);
+        this.#discoveryTargets.set({ job: event.job, state: "dropped" }, event.dropped);
+        return;
+      case "discovery.ended":
+        for (const state of ["active", "dropped", ...REFUSALS]) {
+          this.#discoveryTargets.remove({ job: event.job, state });
+        }
         return;
       case "config.loaded":
         this.#reloadOk.set(1);

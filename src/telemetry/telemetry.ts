@@ -52,6 +52,7 @@ export class Telemetry {
   /** Forgets a target's series. */
   removeTarget(target: string): void {
     this.#metrics.removeTarget(target);
+    this.#log.forget(target);
   }
 
   measureSpool(usage: () => SpoolLevels): void {
