@@ -7,9 +7,16 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
+const FILES = [
+  "src/trace/reader.ts",
+  "src/trace/framing.ts",
+  "test/trace/mutate.ts",
+  "test/support/trace-builder.ts",
+];
+
 /** Compiles into a folder under node_modules/.cache and returns a function that imports a module of the repository; `path` says where it is. */
-export function compile() {
-  const out = join(root, "node_modules/.cache/gorewind/bench-trace");
+export function compile(files = FILES, name = "bench-trace") {
+  const out = join(root, "node_modules/.cache/gorewind", name);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const config = join(out, "tsconfig.json");
@@ -24,12 +31,7 @@ export function compile() {
         rootDir: root,
         outDir: out,
       },
-      files: [
-        "src/trace/reader.ts",
-        "src/trace/framing.ts",
-        "test/trace/mutate.ts",
-        "test/support/trace-builder.ts",
-      ].map((file) => join(root, file)),
+      files: files.map((file) => join(root, file)),
       include: [],
     }),
   );
