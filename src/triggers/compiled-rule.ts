@@ -2,7 +2,7 @@ import { assertNever } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Labels, SignalSource } from "../signals/signal.ts";
 import { formatAggregate } from "./aggregate.ts";
-import { leavesOf, type Leaf } from "./condition.ts";
+import { leavesOf, queriesOf, type Leaf } from "./leaf.ts";
 import type { Reading } from "./detector.ts";
 import type { Condition, Rule, SignalQuery } from "./rule.ts";
 import { formatValue, queryUnit, type ValueUnit } from "./threshold.ts";
@@ -42,10 +42,6 @@ export function compileRule(rule: Rule): CompiledRule {
     fallsTrue,
     neverSleeps: fallsTrue || leaves.some((leaf) => !tellsApart(leaf, by)),
   };
-}
-
-export function queriesOf(leaf: Leaf): readonly SignalQuery[] {
-  return leaf.kind === "signal" ? [leaf.query] : leaf.queries.map(([, query]) => query);
 }
 
 /** Whether the leaf's series tell the rule's label sets apart; else all label sets share them. */

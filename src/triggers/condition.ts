@@ -8,36 +8,12 @@ import { ExpressionDetector } from "./expression-detector.ts";
 import { HighWaterMark } from "./high-water.ts";
 import { LatestDetector } from "./latest-detector.ts";
 import { isHistogramQuery } from "./histogram-window.ts";
+import type { Leaf } from "./leaf.ts";
 import { Level } from "./level.ts";
 import { labelsKey } from "./match.ts";
-import type {
-  AnomalyTest,
-  Condition,
-  ExpressionCondition,
-  SignalCondition,
-  SignalQuery,
-  ThresholdTest,
-} from "./rule.ts";
+import type { AnomalyTest, Condition, SignalQuery, ThresholdTest } from "./rule.ts";
 import { ThresholdDetector } from "./threshold-detector.ts";
 import { ValueDetector } from "./value-detector.ts";
-
-export type Leaf = SignalCondition | ExpressionCondition;
-
-/** The leaves of a condition from left to right: each gets a detector, whose place in the list is the leaf's. */
-export function leavesOf(condition: Condition): readonly Leaf[] {
-  switch (condition.kind) {
-    case "signal":
-    case "expression":
-      return [condition];
-    case "all":
-    case "any":
-      return condition.conditions.flatMap(leavesOf);
-    case "not":
-      return leavesOf(condition.condition);
-    default:
-      return assertNever(condition);
-  }
-}
 
 export function createDetector(leaf: Leaf, context: DetectorContext): Detector {
   if (leaf.kind === "expression") return new ExpressionDetector(leaf, context);

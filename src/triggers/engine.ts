@@ -3,11 +3,11 @@
  * given, decisions are returned.
  */
 
-import { milliseconds, type EpochMilliseconds } from "../base/units.ts";
+import { milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
 import type { Labels, ObservationBatch, SignalSource } from "../signals/signal.ts";
 import { BaselineStore, type BaselineExport } from "./baseline-store.ts";
 import { compileRule, describeReading, readingUnit, type CompiledRule } from "./compiled-rule.ts";
-import type { Decision, Fired, Firing, Origin } from "./decision.ts";
+import type { Decision, Fired, Firing, Origin, SuppressReason } from "./decision.ts";
 import { explainRules, type ExplainFilter, type RuleReport } from "./explain.ts";
 import { cooldownEnd, type Instance } from "./instance.ts";
 import { type AgentHealth, GlobalBudget, refuse, remaining, type Refusal } from "./limits.ts";
@@ -55,7 +55,16 @@ export interface TriggerEngine {
   exportBaselines(): BaselineExport;
   /** Before anything is observed. */
   importBaselines(state: BaselineExport): void;
+  staleness(now: EpochMilliseconds): readonly SourceStaleness[];
   readonly counters: EngineCounters;
+}
+
+/** Of one rule, over all targets, those that are gone included. */
+export interface RuleCounters {
+  readonly rule: string;
+  readonly firings: number;
+  /** Every would-be firing that was held back, by reason; decisions tell only the first of a kind in a row. */
+  readonly suppressed: Readonly<Partial<Record<SuppressReason, number>>>;
 }
 
 /** All since the start. */
@@ -63,8 +72,16 @@ export interface EngineCounters {
   readonly evaluations: number;
   readonly firings: number;
   readonly suppressed: number;
-  /** Label sets and series that gave way at a bound. */
+  /** Label sets and series that gave way, or had to wait, at a bound. */
   readonly evicted: number;
+  readonly rules: readonly RuleCounters[];
+}
+
+/** How long a source of a target, which its rules look at, has said nothing. */
+export interface SourceStaleness {
+  readonly target: string;
+  readonly source: SignalSource;
+  readonly age: Milliseconds;
 }
 
 export interface EngineDependencies {
@@ -88,6 +105,10 @@ class Engine implements TriggerEngine {
   #evaluations = 0;
   #firings = 0;
   #suppressed = 0;
+  readonly #ruleCounters = new Map<
+    string,
+    { firings: number; suppressed: Partial<Record<SuppressReason, number>> }
+  >();
   /** Of targets that are gone. */
   #evictedBefore = 0;
 
@@ -104,6 +125,8 @@ class Engine implements TriggerEngine {
   reload(options: TriggerOptions, now: EpochMilliseconds): void {
     this.#rules = options.rules.map(compileRule);
     this.#budget.limits = options.limits;
+    const names = new Set(options.rules.map(({ name }) => name));
+    for (const name of this.#ruleCounters.keys()) if (!names.has(name)) this.#ruleCounters.delete(name);
     for (const [name, state] of this.#targets) {
       this.#evictedBefore += evictedOf(state);
       this.#targets.set(name, new TargetState(name, state.labels, this.#rules, this.#baselines, now, state));
@@ -181,10 +204,27 @@ class Engine implements TriggerEngine {
     this.#baselines.import(state);
   }
 
+  staleness(now: EpochMilliseconds): readonly SourceStaleness[] {
+    return [...this.#targets.values()].flatMap((state) =>
+      state.heardAgo(now).map(([source, age]) => ({ target: state.name, source, age })),
+    );
+  }
+
   get counters(): EngineCounters {
     let evicted = this.#evictedBefore;
     for (const state of this.#targets.values()) evicted += evictedOf(state);
-    return { evaluations: this.#evaluations, firings: this.#firings, suppressed: this.#suppressed, evicted };
+    const rules = [...this.#ruleCounters].map(([rule, { firings, suppressed }]) => ({
+      rule,
+      firings,
+      suppressed: { ...suppressed },
+    }));
+    return {
+      evaluations: this.#evaluations,
+      firings: this.#firings,
+      suppressed: this.#suppressed,
+      evicted,
+      rules,
+    };
   }
 
   #add(name: string, labels: Labels, now: EpochMilliseconds): TargetState {
@@ -208,6 +248,7 @@ class Engine implements TriggerEngine {
     if (refusal === undefined) {
       decisions.push({ kind: "fired", ...firingOf(state, instance, moment.now) });
       this.#firings++;
+      this.#countersOf(instance).firings++;
       instance.firings++;
       instance.lastFired = moment.now;
       rule.history.record(moment.now);
@@ -216,6 +257,8 @@ class Engine implements TriggerEngine {
       return;
     }
     this.#suppressed++;
+    const { suppressed } = this.#countersOf(instance);
+    suppressed[refusal.reason] = (suppressed[refusal.reason] ?? 0) + 1;
     instance.suppressed++;
     // It had its outcome: the same is not to come again after the cooldown.
     const isHandled = refusal.reason === "dry_run" || refusal.reason === "skip";
@@ -224,6 +267,14 @@ class Engine implements TriggerEngine {
     if (refusal.reason === "dry_run") rule.history.record(moment.now);
     if (isHandled) instance.lastFired = moment.now;
     instance.consume(isHandled);
+  }
+
+  #countersOf({ rule }: Instance): { firings: number; suppressed: Partial<Record<SuppressReason, number>> } {
+    const known = this.#ruleCounters.get(rule.name);
+    if (known !== undefined) return known;
+    const fresh = { firings: 0, suppressed: {} };
+    this.#ruleCounters.set(rule.name, fresh);
+    return fresh;
   }
 
   /** The chance to skip is taken before the counts, so that what was skipped is not counted. */

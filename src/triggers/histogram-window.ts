@@ -4,6 +4,7 @@
  */
 
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
+import { bucketQuantile } from "../signals/histogram-deltas.ts";
 import type { Labels } from "../signals/signal.ts";
 import type { Sink, Wake } from "./detector.ts";
 import type { Interval } from "./interval.ts";
@@ -60,7 +61,9 @@ export class HistogramWindow implements ValueWindow {
 
   value(): number | undefined {
     const { aggregate } = this.#query;
-    return aggregate.kind === "quantile" ? bucketQuantile(this.#buckets(), aggregate.q) : undefined;
+    if (aggregate.kind !== "quantile") return undefined;
+    const value = bucketQuantile(this.#buckets(), aggregate.q);
+    return Number.isNaN(value) ? undefined : value;
   }
 
   #add(bound: number, interval: Interval): void {
@@ -80,39 +83,16 @@ export class HistogramWindow implements ValueWindow {
   }
 
   /** Upper bound and cumulative count, in order of the bounds. */
-  #buckets(): readonly (readonly [bound: number, count: number])[] {
+  #buckets(): readonly { readonly bound: number; readonly count: number }[] {
     const counts = new Map<number, number>();
     for (const { byBound } of this.#rises) {
       for (const [bound, rise] of byBound) counts.set(bound, (counts.get(bound) ?? 0) + rise);
     }
-    return [...counts].sort(([a], [b]) => a - b);
+    return [...counts].map(([bound, count]) => ({ bound, count })).sort((a, b) => a.bound - b.bound);
   }
 }
 
 function parseBound(text: string): number {
   if (text === "+Inf") return Number.POSITIVE_INFINITY;
   return text === "" ? Number.NaN : Number(text);
-}
-
-/** @param buckets upper bound and cumulative count, in order. @returns undefined when nothing was counted. */
-export function bucketQuantile(
-  buckets: readonly (readonly [number, number])[],
-  q: number,
-): number | undefined {
-  const total = buckets.at(-1)?.[1] ?? 0;
-  if (total <= 0) return undefined;
-  const rank = q * total;
-  let lowerBound = 0;
-  let lowerCount = 0;
-  for (const [bound, count] of buckets) {
-    if (count >= rank) {
-      if (bound === Number.POSITIVE_INFINITY) return lowerBound;
-      // The first bucket reaches down to zero, unless all of it is below.
-      if (lowerCount === 0 && bound <= 0) return bound;
-      return lowerBound + (bound - lowerBound) * ((rank - lowerCount) / (count - lowerCount));
-    }
-    lowerBound = bound;
-    lowerCount = count;
-  }
-  return lowerBound;
 }

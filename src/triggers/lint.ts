@@ -4,7 +4,8 @@ import { formatDuration } from "../base/duration.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { Labels, SignalSource } from "../signals/signal.ts";
 import { formatAggregate } from "./aggregate.ts";
-import { queriesOf, type CompiledRule, compileRule } from "./compiled-rule.ts";
+import { compileRule, type CompiledRule } from "./compiled-rule.ts";
+import { queriesOf } from "./leaf.ts";
 import { labelsMatch } from "./match.ts";
 import type { Rule } from "./rule.ts";
 

@@ -4,8 +4,9 @@ import { z } from "zod";
 import { bytes, GiB, milliseconds } from "../base/units.ts";
 import { duration, labels, size } from "../schema/schema.ts";
 import { buildCondition, buildPatterns } from "./build-condition.ts";
+import { leavesOf, queriesOf } from "./leaf.ts";
 import type { RawCondition } from "./raw-condition.ts";
-import type { CaptureRequest, GlobalLimits, ProfileRequest, Rule, RuleLimits } from "./rule.ts";
+import type { CaptureRequest, Condition, GlobalLimits, ProfileRequest, Rule, RuleLimits } from "./rule.ts";
 import { parseRatio } from "./threshold.ts";
 
 const patterns = z
@@ -260,6 +261,13 @@ const ruleShape = z.strictObject({
   ...shared,
 });
 
+/** Whether one of the condition's signals has series with this label. */
+function hasLabel(built: Condition, label: string): boolean {
+  return leavesOf(built)
+    .flatMap(queriesOf)
+    .some(({ signal }) => signal.openLabels || signal.labels.includes(label));
+}
+
 const rule = ruleShape.transform((raw, context): Rule => {
   if (raw.template !== undefined) {
     const message = `there is no template "${raw.template}" under trigger_templates`;
@@ -274,6 +282,12 @@ const rule = ruleShape.transform((raw, context): Rule => {
     context.addIssue({ code: "custom", path: [...path], message });
   });
   if (when === undefined) return z.NEVER;
+  const unknown = (raw.by ?? []).findIndex((label) => !hasLabel(when, label));
+  if (unknown >= 0) {
+    const message = `no signal of the condition has a label ${raw.by?.[unknown]}: nothing would ever be told apart by it`;
+    context.addIssue({ code: "custom", path: ["by", unknown], message });
+    return z.NEVER;
+  }
   return {
     name: raw.name,
     description: raw.description ?? "",

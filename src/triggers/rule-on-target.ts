@@ -1,7 +1,8 @@
 import type { EpochMilliseconds } from "../base/units.ts";
 import type { SignalDefinition } from "../signals/catalog.ts";
 import type { Labels } from "../signals/signal.ts";
-import { queriesOf, tellsApart, type CompiledRule } from "./compiled-rule.ts";
+import { tellsApart, type CompiledRule } from "./compiled-rule.ts";
+import { queriesOf } from "./leaf.ts";
 import { createDetector } from "./condition.ts";
 import type { Detector, DetectorContext, Sink, Wake } from "./detector.ts";
 import { BUCKET_LABEL, isHistogramQuery } from "./histogram-window.ts";

@@ -1,8 +1,9 @@
-import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
+import { epochMilliseconds, milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
 import { findSignal, type SignalDefinition } from "../signals/catalog.ts";
 import type { Labels, Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
 import type { BaselineStore } from "./baseline-store.ts";
-import { queriesOf, type CompiledRule } from "./compiled-rule.ts";
+import type { CompiledRule } from "./compiled-rule.ts";
+import { queriesOf } from "./leaf.ts";
 import type { Instance } from "./instance.ts";
 import { counterDelta, summarize } from "./interval.ts";
 import { labelsKey, labelsMatch } from "./match.ts";
@@ -118,6 +119,11 @@ export class TargetState {
         silent.push([source, epochMilliseconds(at + silence)]);
     }
     return silent;
+  }
+
+  /** How long ago each source was heard that a rule looks at; at first, since the target is known. */
+  heardAgo(now: EpochMilliseconds): readonly (readonly [SignalSource, Milliseconds])[] {
+    return [...this.#clocks].map(([source, { heard }]) => [source, milliseconds(Math.max(0, now - heard))]);
   }
 
   #index(rule: RuleOnTarget, now: EpochMilliseconds): void {

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { quantile, rankOf } from "../../src/triggers/aggregate.ts";
-import { bucketQuantile } from "../../src/triggers/histogram-window.ts";
 import { at, Bench, load, observation, problemsOf } from "./support.ts";
 
 const gauge = (signal: string, value: number, labels = {}) => observation(signal, [value], labels);
@@ -128,30 +127,6 @@ describe("aggregates", () => {
         /rate of heap_live_bytes over 5s was .*MiB\/s, above 10MiB\/s/,
       ) as string,
     });
-  });
-});
-
-describe("a histogram's quantile is as Prometheus has it", () => {
-  const buckets = [
-    [0.1, 50],
-    [0.5, 90],
-    [1, 100],
-    [Infinity, 100],
-  ] as const;
-
-  test.each([
-    [buckets, 0.5, 0.1],
-    [buckets, 0.25, 0.05],
-    [buckets, 0.9, 0.5],
-    [buckets, 0.95, 0.75],
-    [[...buckets.slice(0, 3), [Infinity, 200] as const], 0.95, 1],
-    [[[-1, 5] as const, [0, 10] as const], 0.3, -1],
-    [[], 0.5, undefined],
-    [[[0.1, 0] as const, [Infinity, 0] as const], 0.5, undefined],
-  ])("%j at %d is %d", (given, q, expected) => {
-    const value = bucketQuantile(given, q);
-    if (expected === undefined) expect(value).toBeUndefined();
-    else expect(value).toBeCloseTo(expected, 12);
   });
 });
 

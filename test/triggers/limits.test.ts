@@ -151,6 +151,35 @@ describe("limits", () => {
   });
 });
 
+describe("counters", () => {
+  test("count every suppressed firing, though decisions tell only the first in a row", () => {
+    const bench = new Bench(load([{ name: "slow", when: slow, limits: { cooldown: "1m" } }]));
+    for (let second = 1; second <= 10; second++) bench.observe(second, task("a", 0.1));
+    expect(bench.story).toEqual(["1s fired slow", "2s cooldown slow"]);
+    bench.engine.removeTarget("a");
+    expect(bench.engine.counters).toMatchObject({
+      firings: 1,
+      suppressed: 9,
+      rules: [{ rule: "slow", firings: 1, suppressed: { cooldown: 9 } }],
+    });
+  });
+
+  test("staleness is how long a source has said nothing", () => {
+    const bench = new Bench(
+      load([
+        { name: "slow", when: slow },
+        { name: "up", when: { signal: "target_up", below: 1 } },
+      ]),
+    );
+    bench.observe(1, task("a", 0.01));
+    bench.observe(5, task("a", 0.01));
+    expect(bench.engine.staleness(at(9))).toEqual([
+      { target: "a", source: "trace", age: 4000 },
+      { target: "a", source: "target", age: 8000 },
+    ]);
+  });
+});
+
 describe("bounds", () => {
   test("of label sets: who is seen stays, others wait, what is gone gives way", () => {
     const bench = new Bench(

@@ -135,6 +135,13 @@ describe("a rule that cannot be right is refused with a sentence", () => {
     expect(problem(when)).toContain(sentence);
   });
 
+  test("and a label to tell firings apart by that nothing has", () => {
+    const rule = { name: "r", by: ["taks"], when: { signal: "task_duration_seconds", above: "1s" } };
+    expect(problemsOf([rule])).toEqual([
+      "triggers.0.by.0: no signal of the condition has a label taks: nothing would ever be told apart by it",
+    ]);
+  });
+
   test("and two rules of one name", () => {
     expect(problemsOf([slowCheckout, slowCheckout])).toEqual([
       "triggers.1.name: a second rule named slow-checkout",
