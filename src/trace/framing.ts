@@ -12,6 +12,7 @@
  * at the end of the stream (before 1.26, where nothing else marks the last). Read from Go's reader.go and generation.go.
  */
 
+import { assert } from "../base/errors.ts";
 import { BatchIndex, ensureWithin } from "./batch.ts";
 import { TraceFormatError } from "./error.ts";
 import { HEADER_BYTES, isV2Version, parseHeader } from "./header.ts";
@@ -73,10 +74,12 @@ export class Framing {
   #version: TraceVersion | undefined;
 
   /** Bytes not yet given out: `#buffer[#start..#filled)`; batches up to `#scanned` are in `#batches`. */
-  #buffer = new Uint8Array(1 << 16);
+  #buffer: Uint8Array = new Uint8Array(1 << 16);
   #start = 0;
   #scanned = 0;
   #filled = 0;
+  /** `#buffer` is the caller's. */
+  #whole = false;
   /** Stream offset of `#buffer[0]`. */
   #origin = 0;
 
@@ -120,6 +123,21 @@ export class Framing {
   /** Takes bytes and gives out the generations they complete. Drain it before the next call. Throws TraceFormatError. */
   *push(chunk: Uint8Array): Generator<RawGeneration, void, undefined> {
     this.#append(chunk);
+    yield* this.#complete();
+  }
+
+  /**
+   * Takes a whole trace at once and reads it where it is, without a copy. The bytes must not change until `end` was drained.
+   */
+  *pushWhole(bytes: Uint8Array): Generator<RawGeneration, void, undefined> {
+    assert(this.#filled === 0, "a whole trace is pushed first and alone");
+    this.#buffer = bytes;
+    this.#filled = bytes.length;
+    this.#whole = true;
+    yield* this.#complete();
+  }
+
+  *#complete(): Generator<RawGeneration, void, undefined> {
     if (this.#state === phase.header) {
       if (this.#filled - this.#start < HEADER_BYTES) return;
       this.#version = parseHeader(this.#buffer.subarray(this.#start, this.#start + HEADER_BYTES));
@@ -330,6 +348,7 @@ export class Framing {
 
   /** Adds a chunk to the buffer; what was given out makes room first. */
   #append(chunk: Uint8Array): void {
+    assert(!this.#whole, "a whole trace was pushed: there is nothing to add");
     if (this.#state === phase.done)
       throw this.#error("corrupt", "bytes after the end of the stream", this.#filled, undefined);
     if (this.#start > 0) {

@@ -94,6 +94,7 @@ export class Ordering {
     const stringCount = strings.length;
     const stackCount = stacks.length;
     const mask = buckets.length - 1;
+    const argCounts = timedArgCount;
     const { time, g: gs, p: ps, m: ms, stack: rowStacks, subject: subjects, from: froms, to: tos } = out;
     const { type: types, arg0: arg0s } = out;
     let { lastTime } = s;
@@ -121,7 +122,7 @@ export class Ordering {
     for (;;) {
       // Up to four arguments, each a varint: up to four bytes inline, longer ones by a call.
       const argsAt = pos;
-      const count = timedArgCount[type]!;
+      const count = argCounts[type]!;
       let a = 0;
       let b = 0;
       let c = 0;
@@ -195,8 +196,9 @@ export class Ordering {
       const before = g;
       const proc = p;
       if (!plainOnly) {
+        // Literal numbers, since only those become a jump table; a test holds them against the spec table.
         switch (type) {
-          case Ev.GoStart: {
+          case 16 /* GoStart */: {
             let next = buckets[a & mask]!;
             if (ids[next] !== a) next = goroutines.find(a);
             if (
@@ -215,7 +217,7 @@ export class Ordering {
             }
             break;
           }
-          case Ev.GoUnblock: {
+          case 21 /* GoUnblock */: {
             let next = buckets[a & mask]!;
             if (ids[next] !== a) next = goroutines.find(a);
             if (
@@ -234,22 +236,21 @@ export class Ordering {
             }
             break;
           }
-          case Ev.GoBlock:
-          case Ev.GoStop:
+          case 20 /* GoBlock */:
+          case 19 /* GoStop */:
             if (p !== -1 && status[gslot] === GoStatus.Running) {
               if (a < 0 || a >= stringCount || b < 0 || b >= stackCount) break;
               arg0 = strings[a]!;
               stack = stacks[b]!;
               if ((arg0 === 0 && a !== 0) || (stack === 0 && b !== 0)) break;
-              const block = type === Ev.GoBlock;
-              status[gslot] = block ? GoStatus.Waiting : GoStatus.Runnable;
+              status[gslot] = type === Ev.GoBlock ? GoStatus.Waiting : GoStatus.Runnable;
               from = GoState.Running;
-              to = block ? GoState.Waiting : GoState.Runnable;
+              to = type === Ev.GoBlock ? GoState.Waiting : GoState.Runnable;
               g = -1;
               gslot = 0;
             }
             break;
-          case Ev.GoDestroy:
+          case 17 /* GoDestroy */:
             if (p !== -1 && status[gslot] === GoStatus.Running && marked[gslot] === 0) {
               goroutines.remove(gslot);
               from = GoState.Running;
@@ -258,7 +259,7 @@ export class Ordering {
               gslot = 0;
             }
             break;
-          case Ev.GoCreate:
+          case 14 /* GoCreate */:
             if (p !== -1 && status[gslot] === GoStatus.Running && a >= 0) {
               if (b < 0 || b >= stackCount || c < 0 || c >= stackCount || goroutines.find(a) !== 0) break;
               arg0 = stacks[b]!;
@@ -272,7 +273,7 @@ export class Ordering {
               to = GoState.Runnable;
             }
             break;
-          case Ev.GoSyscallBegin:
+          case 22 /* GoSyscallBegin */:
             if (
               p !== -1 &&
               ids[gslot] === g &&
@@ -289,7 +290,7 @@ export class Ordering {
               to = GoState.Syscall;
             }
             break;
-          case Ev.GoSyscallEnd:
+          case 23 /* GoSyscallEnd */:
             if (p !== -1 && status[gslot] === GoStatus.Syscall) {
               if (procStatus[p] !== ProcStatus.Syscall) break;
               status[gslot] = GoStatus.Running;
@@ -298,7 +299,7 @@ export class Ordering {
               to = GoState.Running;
             }
             break;
-          case Ev.ProcStart:
+          case 10 /* ProcStart */:
             if (
               p === -1 &&
               slot !== 0 &&
@@ -315,7 +316,7 @@ export class Ordering {
               to = ProcState.Running;
             }
             break;
-          case Ev.ProcStop:
+          case 11 /* ProcStop */:
             if (p !== -1 && procStatus[p] === ProcStatus.Running) {
               procStatus[p] = ProcStatus.Idle;
               subject = p;

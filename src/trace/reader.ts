@@ -20,9 +20,6 @@ import { readV1 } from "./v1/read.ts";
 
 export interface ReaderOptions extends DecoderOptions, Pick<FramingOptions, "maxGenerationBytes"> {}
 
-/** A trace in memory is pushed in slices, so that no second copy of all of it is made. */
-const SLICE_BYTES = 1 << 20;
-
 export class TraceReader {
   readonly #options: ReaderOptions;
   readonly #framing: Framing;
@@ -61,6 +58,11 @@ export class TraceReader {
   *push(chunk: Uint8Array): Generator<EventColumns, void, undefined> {
     if (this.#failed) return;
     yield* this.#decodeAll(this.#framing.push(chunk));
+  }
+
+  /** Takes a whole trace at once, without a copy; the bytes must not change until `end` was drained. */
+  *pushWhole(bytes: Uint8Array): Generator<EventColumns, void, undefined> {
+    yield* this.#decodeAll(this.#framing.pushWhole(bytes));
   }
 
   /** The stream is over: the last events and the closing Sync. */
@@ -148,8 +150,7 @@ export function* readTrace(
     return;
   }
   const reader = new TraceReader(options);
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES)
-    yield* reader.push(bytes.subarray(at, at + SLICE_BYTES));
+  yield* reader.pushWhole(bytes);
   yield* reader.end();
 }
 
