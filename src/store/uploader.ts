@@ -188,6 +188,7 @@ export class Uploader {
   async #failed(entry: SpoolEntry, attempts: Attempts, error: StoreError): Promise<void> {
     const { spool, clock, random, emit } = this.#deps;
     const { id, service } = entry;
+    if (spool.get(id) === undefined) return; // It was dropped under the upload, which was told already.
     if (error.code === "spool_damaged") return spool.quarantine(id);
     const limits = { min: this.#options.min_delay, max: this.#options.max_delay };
     const now = clock.monotonic();

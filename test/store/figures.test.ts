@@ -23,7 +23,7 @@ import { s3Options } from "./support/s3-options.ts";
  */
 const FULL = process.env["GOREWIND_FIGURES"] === "1";
 const CAPTURES = FULL ? 100_000 : 2000;
-const WAITING = FULL ? 5000 : 50;
+const WAITING = FULL ? 2000 : 50;
 
 const never = new AbortController().signal;
 const skip = requireOrSkip("the figures of the store", await s3Unavailable());

@@ -43,6 +43,7 @@ export interface SpoolUsage {
 
 /** Half of a capture in the store, of which there will never be the other half. */
 export interface Abandoned {
+  readonly id: string;
   readonly location: string;
   readonly prefix: string;
   readonly uploads: readonly { readonly file: string; readonly uploadId: string }[];
@@ -388,7 +389,7 @@ export class Spool {
     const reason = verified === undefined ? lost : undefined;
     if (reason !== undefined && destination !== undefined) {
       const uploads = Array.from(multiparts, ([file, { uploadId }]) => ({ file, uploadId }));
-      this.#abandoned.push({ ...destination, uploads });
+      this.#abandoned.push({ id, ...destination, uploads });
       if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift();
     }
     this.#entries.delete(id);
@@ -409,9 +410,9 @@ export class Spool {
     }
   }
 
-  /** What was dropped when a part of it was in the store already, until it is `cleared`. */
+  /** What was dropped when a part of it was in the store already, until it is `cleared`; not while it is busy. */
   abandoned(): readonly Abandoned[] {
-    return [...this.#abandoned];
+    return this.#abandoned.filter(({ id }) => !this.#busy.has(id));
   }
 
   cleared(abandoned: Abandoned): void {

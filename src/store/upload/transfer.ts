@@ -67,8 +67,16 @@ export async function transfer(
     body: { kind: "bytes", bytes: text },
   };
   if (begun && (await isThere(context, manifestObject, signal))) return;
+  // Dropped meanwhile: what is there of it will be cleared away, and must not be published.
+  if (spool.get(entry.id) === undefined) throw dropped(entry.id);
   await context.store.put(manifestObject, signal);
   await check(context, manifestObject, signal);
+}
+
+function dropped(id: string): StoreError {
+  return new StoreError("dropped", `the capture ${id} was dropped while it was uploaded`, {
+    retryable: false,
+  });
 }
 
 interface Target {
