@@ -14,7 +14,7 @@ const FILES = [
   "test/support/trace-builder.ts",
 ];
 
-/** Compiles into a folder under node_modules/.cache and returns a function that imports a module of the repository; `path` says where it is. */
+/** Compiles into a folder of its own under node_modules/.cache, gone at exit, and returns a function that imports a module of the repository; `path` says where it is. */
 export function compile(files = FILES, name = "bench-trace") {
   const out = join(root, "node_modules/.cache/gorewind", name);
   rmSync(out, { recursive: true, force: true });
