@@ -22,6 +22,7 @@ import { dayFolder } from "../../src/store/index/reader.ts";
 import { capturePrefix, DEFAULT_KEY_TEMPLATE } from "../../src/store/keys.ts";
 import { expired, retainStore } from "../../src/store/retention.ts";
 import type { Store } from "../../src/store/store.ts";
+import { repoRoot } from "../support/cache.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { all, idOf, manifestOf, seededBytes, sha256 } from "./support/captures.ts";
@@ -319,6 +320,30 @@ describe("the index's files", () => {
       await query(`SELECT service, message, labels::JSON->>'$.service', epoch_ms(created), day::VARCHAR
                    FROM ${from} WHERE service = 'service-7' AND value > 0.9 ORDER BY created DESC LIMIT 1`),
     ).toEqual([["service-7", 'the 4957th: "ä"', "checkout", String(rows[4957]!.created), "2026-03-11"]]);
+    duck.closeSync();
+  });
+
+  test("the documented queries run, and see the last line of each capture", async () => {
+    const rows = manyRows(100);
+    const store = await createStore({ kind: "filesystem", path: join(folder, "store") });
+    await putRows(store, `${dayFolder("2026-03-11")}a.parquet`, rows, never);
+    const changed = [
+      { ...rows[0]!, removed: true, indexed: 2 },
+      { ...rows[1]!, pinned: true, indexed: 2 },
+    ];
+    await putRows(store, `${dayFolder("2026-03-11")}b.parquet`, changed, never);
+    const guide = await readFile(join(repoRoot, "docs", "shipping.md"), "utf8");
+    const sql = /```sql\n(.*?)```/s.exec(guide)?.[1] ?? "";
+    const statements = sql
+      .replaceAll(/^--.*$/gm, "")
+      .replaceAll("s3://bucket/prefix", store.location)
+      .split(";")
+      .filter((statement) => statement.trim() !== "");
+    expect(statements.length).toBeGreaterThan(3);
+    const duck = await (await DuckDBInstance.create()).connect();
+    for (const statement of statements) await duck.runAndReadAll(statement);
+    const counted = await duck.runAndReadAll("SELECT count(*), count(*) FILTER (pinned) FROM captures");
+    expect(counted.getRowsJson()).toEqual([["99", "1"]]);
     duck.closeSync();
   });
 
