@@ -1,5 +1,6 @@
 /** The process's edge: the only file that touches `process`. */
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { CommandIo } from "./cli/io.ts";
@@ -11,6 +12,9 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 const io: CommandIo = {
   out: (text) => void process.stdout.write(text),
+  write: async (text) => {
+    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  },
   err: (text) => void process.stderr.write(text),
   env: process.env,
   host: hostname(),
@@ -27,5 +31,10 @@ const io: CommandIo = {
   random: Math.random,
   exit: (code) => process.exit(code),
 };
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
 
 process.exitCode = await runProgram(process.argv.slice(2), io);

@@ -3,6 +3,8 @@ import type { Environment } from "../config/yaml.ts";
 /** What a command has of the process. `main.ts` hands in the real one. */
 export interface CommandIo {
   readonly out: (text: string) => void;
+  /** As `out`, for much of it: resolves when there is room for more. */
+  readonly write: (text: string) => Promise<void>;
   readonly err: (text: string) => void;
   readonly env: Environment;
   readonly host: string;

@@ -3,6 +3,7 @@ import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { addCaptureCommands } from "./captures/commands.ts";
 import type { CheckArguments } from "./check.ts";
 import type { CommandIo } from "./io.ts";
+import { addTraceCommands } from "./trace/commands.ts";
 import type { ReplayArguments } from "./replay.ts";
 import type { TriggersArguments } from "./triggers.ts";
 
@@ -95,6 +96,7 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
       done(await replayCommand(files, args, io));
     });
 
+  addTraceCommands(program, io, done);
   addCaptureCommands(program, io, done);
   return program;
 }

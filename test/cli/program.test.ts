@@ -24,6 +24,7 @@ async function gorewind(args: readonly string[], env: Record<string, string> = {
   let [out, err] = ["", ""];
   const code = await runProgram(args, {
     out: (text) => void (out += text),
+    write: async (text) => void (out += text),
     err: (text) => void (err += text),
     env,
     host: "test",
@@ -125,6 +126,42 @@ triggers:
     expect(out).toMatch(/ok: 1 target, 1 trigger, store filesystem/);
     expect(out).toMatch(/warning: slow: .*1s/);
     expect((await gorewind(["check", "config", "--lint-fatal", config])).code).toBe(3);
+  });
+});
+
+describe("gorewind trace", () => {
+  it("dumps, weighs, validates, cuts and cleans a trace", async () => {
+    const trace = join(folder, "shop.trace");
+    const [cut, clean] = [join(folder, "cut.trace"), join(folder, "clean.trace")];
+    expect((await gorewind(["trace", "cut", trace, "--last", "200ms", "-o", cut])).err).toMatch(
+      /1 generation$/m,
+    );
+    expect((await gorewind(["trace", "cut", trace, "-o", cut])).code).toBe(1);
+    expect((await gorewind(["trace", "anonymize", cut, "-o", clean])).code).toBe(0);
+    const dump = await gorewind(["trace", "dump", cut]);
+    expect(dump.out).toMatch(/TaskBegin Time=\d+ ID=\d+ .*"checkout"/);
+    expect((await gorewind(["trace", "dump", clean])).out).not.toMatch(/checkout/);
+    expect((await gorewind(["trace", "footprint", cut])).out).toMatch(/^GoBlock +\d+/m);
+    const valid = await gorewind(["trace", "validate", cut, clean]);
+    expect(valid.code).toBe(0);
+    expect(valid.out.match(/: ok: Go 1\.26, \d+ events, 1 generation, \d/g)?.length).toBe(2);
+
+    await writeFile(cut, (await readFile(trace)).subarray(0, 300_000));
+    const torn = await gorewind(["trace", "validate", cut]);
+    expect(torn.code).toBe(1);
+    expect(torn.out).toMatch(/\d+ events can be read all the same/);
+  });
+
+  it("writes pprof files of where goroutines waited", async () => {
+    const output = join(folder, "sync.pb.gz");
+    const args = ["profile", join(folder, "shop.trace"), "--kind", "sync", "-o", output];
+    expect((await gorewind(args)).code).toBe(0);
+    expect((await readFile(output)).subarray(0, 2)).toEqual(Buffer.of(0x1f, 0x8b));
+    const wrong = await gorewind([...args, "--kind", "locks"]);
+    expect(wrong).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/expected one of net, sync/) as string,
+    });
   });
 });
 
