@@ -38,7 +38,9 @@ describe("a sketch", () => {
         const sketch = sketchOf(values);
         for (const q of quantiles) {
           const wanted = exact(values, q);
-          expect(Math.abs(sketch.quantile(q) - wanted)).toBeLessThanOrEqual(wanted * RELATIVE_ERROR + 1e-9);
+          expect(Math.abs(sketch.quantile(q) - wanted)).toBeLessThanOrEqual(
+            wanted * (RELATIVE_ERROR + 1e-12),
+          );
         }
         expect(sketch.quantile(1)).toBe(Math.max(...values));
       }),
