@@ -58,10 +58,14 @@ function apply(rule: RelabelRule, labels: Map<string, string>): boolean {
       replace(rule, value, labels);
       return true;
     case "lowercase":
-      assign(labels, rule.targetLabel, value.toLowerCase());
+      assign(
+        labels,
+        rule.targetLabel,
+        eachRune(value, (rune) => firstOf(rune.toLowerCase())),
+      );
       return true;
     case "uppercase":
-      assign(labels, rule.targetLabel, value.toUpperCase());
+      assign(labels, rule.targetLabel, eachRune(value, upper));
       return true;
     case "hashmod":
       assign(labels, rule.targetLabel, (lastOfMd5(value) % BigInt(rule.modulus)).toString());
@@ -89,6 +93,14 @@ function apply(rule: RelabelRule, labels: Map<string, string>): boolean {
       return assertNever(rule.action);
   }
 }
+
+/** Go maps each character to one character: "ß" stays, and a sigma at the end of a word is like any other. */
+const eachRune = (text: string, map: (rune: string) => string): string => Array.from(text, map).join("");
+const firstOf = (text: string): string => String.fromCodePoint(text.codePointAt(0) ?? 0);
+const upper = (rune: string): string => {
+  const mapped = rune.toUpperCase();
+  return firstOf(mapped) === mapped ? mapped : rune;
+};
 
 function replace(rule: RelabelRule, value: string, labels: Map<string, string>): void {
   const match = rule.regex.exec(value);

@@ -65,7 +65,8 @@ function resolve(rules: TargetRules, labels: Labels, discovered: string, trust: 
     ...rules.globalLabels,
     job: rules.jobName,
     __scheme__: rules.scheme,
-    ...labels,
+    // An empty label is none, so it does not hide the job's name.
+    ...Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== "")),
     __address__: discovered,
   };
   const after = relabel(before, rules.relabel);

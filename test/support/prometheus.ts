@@ -41,6 +41,8 @@ export interface PrometheusTargetState {
 export interface PrometheusOptions {
   /** `host:port` of what it scrapes, at /metrics. */
   readonly targets: readonly string[];
+  /** More of `scrape_configs`, in Prometheus' own form. */
+  readonly scrapeConfigs?: readonly object[];
   readonly scrapeInterval?: string;
   /** Alerting and recording rules: the text of a rule file. */
   readonly rules?: string;
@@ -64,7 +66,7 @@ const LIMIT_MS = 30_000;
 
 /** Starts a real Prometheus on a free loopback port that scrapes `targets`, and waits until it is ready. */
 export async function startPrometheus(options: PrometheusOptions): Promise<PrometheusServer> {
-  const { targets, scrapeInterval = "1s", rules, args = [] } = options;
+  const { targets, scrapeConfigs = [], scrapeInterval = "1s", rules, args = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), "gorewind-prometheus-"));
   const [config, rulesFile] = [join(folder, "prometheus.yml"), join(folder, "rules.yml")];
   if (rules !== undefined) await writeFile(rulesFile, rules);
@@ -76,7 +78,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       evaluation_interval: scrapeInterval,
     },
     rule_files: rules === undefined ? [] : [rulesFile],
-    scrape_configs: [{ job_name: "gorewind", static_configs: [{ targets }] }],
+    scrape_configs: [{ job_name: "gorewind", static_configs: [{ targets }] }, ...scrapeConfigs],
   };
   await writeFile(config, JSON.stringify(content));
 
