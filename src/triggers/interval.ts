@@ -24,7 +24,9 @@ export function summarize(observation: Observation, at: EpochMilliseconds, lengt
   let sum = 0;
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
+  // By index: an iterator over a typed array costs three times as much.
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
     sum += value;
     if (value < min) min = value;
     if (value > max) max = value;
