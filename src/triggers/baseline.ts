@@ -46,7 +46,7 @@ export interface BaselineState {
   readonly hours: readonly (readonly [hour: number, center: number, spread: number, days: number])[];
 }
 
-/** How close to a change of level an average may be for the difference to count as noise. */
+/** A smaller spread is taken for this one: a series that hardly moves would be unusual at every step. */
 const MIN_SPREAD = 0.02;
 
 export class Baseline {
@@ -66,6 +66,7 @@ export class Baseline {
   readonly #hours = new Map<number, HourProfile>();
   #hour: number | undefined;
   #hourValues: number[] = [];
+  #lastHourKept: number | undefined;
 
   constructor(minEffect: number) {
     this.#scale = minEffect;
@@ -183,7 +184,6 @@ export class Baseline {
       this.#lastHourKept = at;
     }
   }
-  #lastHourKept: number | undefined;
 
   #closeHour(hour: number): void {
     const values = Float64Array.from(this.#hourValues);
