@@ -29,8 +29,6 @@ const server = createServer((request, response) => {
     response.writeHead(404).end("404 page not found\n");
   }
 });
-  createReadStream(join(FOLDER, `${name}.pb.gz`)).pipe(response);
-});
 
 async function replay(url, response) {
   // As in a Go process, there is one tracer.
