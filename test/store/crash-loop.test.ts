@@ -17,7 +17,7 @@ import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { all, bytesOf, sha256 } from "./support/captures.ts";
 import { realClock } from "./support/clock.ts";
 import { contentOf, filesOf } from "./support/crash-content.mjs";
-import { s3Options } from "./support/s3-options.ts";
+import { S3_MAKE, s3Options } from "./support/s3-options.ts";
 
 /**
  * A process that spools and uploads captures is killed with SIGKILL at random moments, over and over, on one spool.
@@ -29,14 +29,14 @@ const ROUNDS = Number(process.env["GOREWIND_CRASH_ROUNDS"] ?? 8);
 const ALIVE_MS = 900;
 
 const never = new AbortController().signal;
-const skip = requireOrSkip("the crash loop", await s3Unavailable());
+const skip = requireOrSkip("the crash loop", await s3Unavailable(S3_MAKE));
 
 describe.skipIf(skip)("killed at random moments", () => {
   let server: S3Server;
   let folder: string;
   let dist: string;
   beforeAll(async () => {
-    server = await startS3({ buckets: ["captures"] });
+    server = await startS3({ make: S3_MAKE, buckets: ["captures"] });
     folder = await mkdtemp(join(tmpdir(), "gorewind-crash-"));
     // Inside the checkout, so that its node_modules are found.
     await mkdir(join(repoRoot, ".cache"), { recursive: true });

@@ -13,7 +13,7 @@ import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { all, bytesOf, idOf, seededBytes, sha256, spoolCapture } from "./support/captures.ts";
 import { realClock } from "./support/clock.ts";
-import { s3Options } from "./support/s3-options.ts";
+import { S3_MAKE, s3Options } from "./support/s3-options.ts";
 
 const never = new AbortController().signal;
 const MiB = 1024 * 1024;
@@ -36,7 +36,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "200 with a truncated body": { kind: "truncated" },
 };
 
-const skip = requireOrSkip("uploads through the fault proxy", await s3Unavailable());
+const skip = requireOrSkip("uploads through the fault proxy", await s3Unavailable(S3_MAKE));
 
 describe.skipIf(skip)("between the agent and a real S3 server", () => {
   let server: S3Server;
@@ -46,7 +46,7 @@ describe.skipIf(skip)("between the agent and a real S3 server", () => {
   let direct: Store;
   let n = 0;
   beforeAll(async () => {
-    server = await startS3({ buckets: ["captures"] });
+    server = await startS3({ make: S3_MAKE, buckets: ["captures"] });
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

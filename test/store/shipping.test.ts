@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { StoreEvent } from "../../src/store/events.ts";
 import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../../src/store/options.ts";
+import { Spool } from "../../src/store/spool/spool.ts";
 import { Shipping } from "../../src/store/shipping.ts";
 import { idOf, seededBytes, spoolCapture } from "./support/captures.ts";
 import { realClock } from "./support/clock.ts";
@@ -77,6 +78,11 @@ test("captures go from the spool to the store and into the index, and what reten
 test("one agent a spool", async () => {
   const first = await open([]);
   await expect(open([])).rejects.toMatchObject({ code: "spool_locked", retryable: true });
+  // The same folder by another name, as another container may see it.
+  await symlink(join(folder, "spool"), join(folder, "alias"));
+  const deps = { clock: realClock, emit: () => {} };
+  const alias = Spool.open(spoolSchema.parse({ path: join(folder, "alias") }), deps, never);
+  await expect(alias).rejects.toMatchObject({ code: "spool_locked" });
   await first.close();
   const second = await open([]);
   await second.close();

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { realpath, stat, utimes, writeFile, readFile, rm } from "node:fs/promises";
+import { stat, utimes, writeFile, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { hostname, platform } from "node:os";
 import { join } from "node:path";
@@ -50,13 +49,10 @@ export async function lockSpool(
   };
 }
 
+/** Device and inode alone: two containers of a pod may see the same folder under different paths. */
 async function socketName(folder: string): Promise<string> {
   const { dev, ino } = await stat(folder, { bigint: true });
-  const path = createHash("sha256")
-    .update(await realpath(folder))
-    .digest("hex")
-    .slice(0, 16);
-  return `\0gorewind-spool-${dev}-${ino}-${path}`;
+  return `\0gorewind-spool-${dev}-${ino}`;
 }
 
 async function bindName(name: string, folder: string): Promise<Server | undefined> {

@@ -1,5 +1,8 @@
 import { storeSchema, type S3StoreOptions } from "../../../src/store/options.ts";
-import type { S3Server } from "../../support/s3.ts";
+import type { S3Make, S3Server } from "../../support/s3.ts";
+
+/** The server that the long tests run against; `GOREWIND_S3_MAKE=ceph` takes the other one. */
+export const S3_MAKE: S3Make = process.env["GOREWIND_S3_MAKE"] === "ceph" ? "ceph" : "versitygw";
 
 /** Options for a store in one of the tests' real servers; `over` lays other wishes on top, in the file's spelling. */
 export function s3Options(
