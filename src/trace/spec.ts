@@ -148,17 +148,12 @@ export const GoStatus = { Runnable: 1, Running: 2, Syscall: 3, Waiting: 4 } as c
 /** Proc statuses on the wire (`pstatus`). */
 export const ProcStatus = { Running: 1, Idle: 2, Syscall: 3, SyscallAbandoned: 4 } as const;
 
-export const goStatusNames = ["Bad", "Runnable", "Running", "Syscall", "Waiting"] as const;
-export const procStatusNames = ["Bad", "Running", "Idle", "Syscall", "Bad"] as const;
-
 /** The greatest batch payload: Go's tracev2.MaxBatchSize, 64 KiB. */
 export const MAX_BATCH_BYTES = 65_536;
 /** Go's tracev2.MaxFramesPerStack. */
 export const MAX_FRAMES_PER_STACK = 128;
 /** Go's tracev2.MaxEventTrailerDataSize: the longest string. */
 export const MAX_STRING_BYTES = 1024;
-/** Experiments by number; 0 is none. */
-export const experiments = ["None", "AllocFree"] as const;
 
 const specs: (EventSpec | undefined)[] = [];
 
