@@ -45,7 +45,7 @@ const table = {
   scraper: {
     folders: ["base"],
     npm: ["undici"],
-    node: ["stream", "zlib", "tls", "buffer", "net", "dns", "crypto", "fs/promises", "path"],
+    node: ["stream", "zlib", "tls", "buffer", "net", "dns", "crypto", "fs", "fs/promises", "path"],
   },
   discovery: {
     folders: ["base", "scraper"],
@@ -67,8 +67,8 @@ const table = {
   // Two stages that join a pure one to its effect.
   recorder: { folders: ["base", "ring", "scraper"], npm: ["undici"] },
   observe: {
-    folders: ["base", "trace", "ring", "analysis", "signals"],
-    node: ["worker_threads"],
+    folders: ["base", "trace", "pprof", "ring", "analysis", "signals"],
+    node: ["worker_threads", "zlib"],
   },
 
   config: { folders: ["base", "schema"], npm: ["yaml", "zod"], node: ["crypto"] },

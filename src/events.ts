@@ -1,3 +1,4 @@
+import type { ScrapeEvent } from "./agent/events.ts";
 import type { CaptureEvent } from "./capture/events.ts";
 import type { ConfigEvent } from "./config/events.ts";
 import type { DiscoveryEvent } from "./discovery/events.ts";
@@ -24,6 +25,7 @@ export type LifeEvent =
 export type AgentEvent =
   | RecorderEvent
   | ObserveEvent
+  | ScrapeEvent
   | TriggerEvent
   | CaptureEvent
   | StoreEvent

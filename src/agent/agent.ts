@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
-import { epochMilliseconds, milliseconds } from "../base/units.ts";
+import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
 import type { HttpServer } from "../http/server.ts";
@@ -12,7 +12,8 @@ import type { RecorderEvent } from "../recorder/events.ts";
 import { Judge } from "./judge.ts";
 import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
-import type { ObservationBatch } from "../signals/signal.ts";
+import type { Target } from "../scraper/target.ts";
+import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { TriggerOptions } from "../triggers/rule.ts";
@@ -22,6 +23,7 @@ import { CaptureCoordinator } from "./captures.ts";
 import { DiscoverySet } from "./discovery.ts";
 import { LiveTraces } from "./live.ts";
 import { createPprofApi } from "./pprof.ts";
+import { PeriodicReads } from "./periodic/reads.ts";
 import { Shelf } from "./shelf.ts";
 import { TargetSet, type WatchedTarget } from "./targets.ts";
 
@@ -79,6 +81,15 @@ export class Agent {
       emit: (event) => this.#recorded(event),
       onGeneration: (watched, session, generation) => this.#analyse(watched, session, generation),
       onRemoved: (target) => this.#forget(target),
+      createReads: ({ target, scrape }, client) =>
+        new PeriodicReads(target, scrape, client, {
+          clock,
+          random,
+          pool: this.#pool,
+          emit,
+          observe: (source, interval, seen) => this.#observe(target, source, interval, seen),
+          learned: () => undefined,
+        }),
     });
     this.#discovery = new DiscoverySet({
       clock,
@@ -260,15 +271,21 @@ export class Agent {
     this.#emit(event);
     const observations = lifeSignals(event);
     const watched = this.#targets.get(event.target);
-    if (observations.length === 0 || watched === undefined || this.#stopping.signal.aborted) return;
-    this.#take({
-      target: event.target,
-      targetLabels: watched.target.labels,
-      source: "target",
-      at: this.#deps.clock.now(),
-      interval: milliseconds(0),
-      observations,
-    });
+    if (observations.length > 0 && watched !== undefined) {
+      this.#observe(watched.target, "target", milliseconds(0), observations);
+    }
+  }
+
+  /** What was seen of a target just now, other than in its trace. */
+  #observe(
+    { name, labels }: Target,
+    source: SignalSource,
+    interval: Milliseconds,
+    observations: readonly Observation[],
+  ): void {
+    if (this.#stopping.signal.aborted || this.#targets.get(name) === undefined) return;
+    const at = this.#deps.clock.now();
+    this.#take({ target: name, targetLabels: labels, source, at, interval, observations });
   }
 
   #take(batch: ObservationBatch): void {

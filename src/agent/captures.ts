@@ -10,6 +10,7 @@ import type { TraceSource } from "../recorder/source.ts";
 import type { ProfileOptions } from "../scraper/options.ts";
 import { fetchProfile } from "../scraper/profile.ts";
 import type { Target } from "../scraper/target.ts";
+import type { PeriodicReads } from "./periodic/reads.ts";
 import { captureId } from "../store/id.ts";
 import type { Spool } from "../store/spool/spool.ts";
 import type { CaptureWriter } from "../store/spool/writer.ts";
@@ -22,6 +23,7 @@ export interface Watched {
   /** The HTTP client of this target alone. */
   readonly dispatcher: Dispatcher;
   readonly recorder: TraceSource;
+  readonly reads: Pick<PeriodicReads, "facts">;
   readonly profiles: ProfileOptions;
 }
 
@@ -153,6 +155,7 @@ export class CaptureCoordinator {
         id,
         created: this.#deps.clock.now(),
         target: watched.target,
+        goVersion: watched.reads.facts.goVersion,
         firings: pending.firings,
         window: pending.window,
         plan,

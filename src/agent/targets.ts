@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { milliseconds, type Milliseconds } from "../base/units.ts";
 import type { ConfiguredTarget } from "../config/load.ts";
@@ -9,8 +10,10 @@ import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import { createClient } from "../scraper/client/client.ts";
 import { fingerprint } from "../scraper/client/secret.ts";
 import type { Watched } from "./captures.ts";
+import type { PeriodicReads } from "./periodic/reads.ts";
 
 export interface WatchedTarget extends Watched {
+  readonly scrape: ScrapeConfig;
   readonly stop: () => Promise<void>;
   /** What it was configured with, to see a change. */
   readonly fingerprint: string;
@@ -27,6 +30,8 @@ export interface TargetSetDependencies {
     session: RecordedSession,
     generation: RecordedGeneration,
   ) => void;
+  /** What is read of it beside its trace; `client` speaks to it. */
+  readonly createReads: (entry: ConfiguredTarget, client: Dispatcher) => PeriodicReads;
   /** The target is no longer watched; everything that is known of it may go. */
   readonly onRemoved: (target: string) => void;
 }
@@ -89,15 +94,19 @@ export class TargetSet {
         onGeneration: (session, generation) => this.#deps.onGeneration(watched, session, generation),
       },
     );
+    const reads = this.#deps.createReads(entry, dispatcher);
     const run = async (): Promise<void> => {
       if (delay > 0) await clock.sleep(delay, stopping.signal).catch(() => undefined);
-      if (scrape.trace.mode !== "off") await recorder.run(stopping.signal);
+      const recording = scrape.trace.mode === "off" ? undefined : recorder.run(stopping.signal);
+      await Promise.all([recording, reads.run(stopping.signal)]);
     };
     const running = run();
     const watched: WatchedTarget = {
       target,
       dispatcher,
       recorder,
+      reads,
+      scrape,
       profiles: scrape.profiles,
       fingerprint: fingerprintOf(entry),
       stop: async () => {
@@ -111,7 +120,9 @@ export class TargetSet {
 }
 
 function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {
-  return fingerprint([target, trust, scrape.client, scrape.trace, scrape.ring, scrape.profiles]);
+  const { client, trace, ring, profiles, metrics, vars, probes, schedtrace } = scrape;
+  const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null];
+  return fingerprint([target, trust, client, trace, ring, ...beside]);
 }
 
 const SPREAD_EACH = 25;

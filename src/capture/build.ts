@@ -24,6 +24,8 @@ export interface CaptureFacts {
   readonly id: string;
   readonly created: EpochMilliseconds;
   readonly target: Manifest["target"];
+  /** Where the service says it: `go1.26.8`. */
+  readonly goVersion: string | undefined;
   readonly firings: readonly Firing[];
   readonly window: CaptureWindow;
   readonly plan: TracePlan;
@@ -56,6 +58,7 @@ export function buildManifest(facts: CaptureFacts): Manifest {
     target: { name: target.name, job: target.job, address: target.address, labels: target.labels },
     reasons: facts.firings.map(reasonOf),
     ...(main !== undefined && { window: describeWindow(main, facts), trace: describeTrace(main) }),
+    ...(facts.goVersion !== undefined && { go_version: facts.goVersion }),
     agent: { version: identity.version, host: identity.host, config_hash: identity.configHash },
     files: [...facts.files],
     omitted: [...facts.omitted],

@@ -8,6 +8,7 @@ import { analysisOptions } from "../observe/options.ts";
 import { ringOptions } from "../ring/options.ts";
 import { duration, labels, size } from "../schema/schema.ts";
 import { clientFields, clientOf, oneCredential } from "../scraper/client/options.ts";
+import { periodicFields } from "../scraper/periodic/options.ts";
 import { profileOptions, staticConfig, traceOptions } from "../scraper/options.ts";
 import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../store/options.ts";
 import { logOptions } from "../telemetry/options.ts";
@@ -48,6 +49,7 @@ const scrapeConfig = z
     trace: traceOptions.prefault({}),
     ring: ringOptions.prefault({}),
     profiles: profileOptions.prefault({}),
+    ...periodicFields,
   })
   .superRefine(oneCredential)
   .superRefine(someTargets)
@@ -72,6 +74,10 @@ const scrapeConfig = z
       ...raw.profiles,
       maxBytes: bytes(Math.min(raw.profiles.maxBytes, raw.body_size_limit ?? Number.POSITIVE_INFINITY)),
     },
+    metrics: raw.metrics,
+    vars: raw.vars,
+    probes: raw.probes,
+    schedtrace: raw.schedtrace,
   }));
 
 export const configSchema = z

@@ -7,7 +7,7 @@ import { GenerationDecoder, type TraceNotice } from "../trace/decoder.ts";
 import { Framing, type RawGeneration } from "../trace/framing.ts";
 import { isV2Version } from "../trace/header.ts";
 import { readTrace } from "../trace/reader.ts";
-import type { AnalysisJob, FromAnalyser } from "./protocol.ts";
+import type { AnalysisJob, GenerationAnswer } from "./protocol.ts";
 
 /** What is known of a session from its earlier generations: goroutine states, tasks that are still open. */
 interface SessionState {
@@ -30,7 +30,7 @@ export class GenerationAnalyser {
   }
 
   /** Never throws: a generation that cannot be read is an answer too. */
-  analyse(job: AnalysisJob): FromAnalyser {
+  analyse(job: AnalysisJob): GenerationAnswer {
     const began = performance.now();
     const { target, generation, at, interval } = job;
     try {

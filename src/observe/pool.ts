@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { errorMessage } from "../base/errors.ts";
 import type { ObserveEvent } from "./events.ts";
-import type { AnalysisJob, FromAnalyser, ToAnalyser } from "./protocol.ts";
+import type { AnalysisJob, FromAnalyser, PageAnswer, PageJob, ToAnalyser } from "./protocol.ts";
 
 export interface PoolOptions {
   readonly threads: number;
@@ -30,6 +30,7 @@ export class AnalyserPool {
   readonly #lanes: Lane[];
   #waiting: { readonly job: AnalysisJob; readonly lane: Lane }[] = [];
   #waitingBytes = 0;
+  #pageCount = 0;
   #closed = false;
 
   constructor(options: PoolOptions, deps: PoolDependencies) {
@@ -49,6 +50,20 @@ export class AnalyserPool {
     this.#waitingBytes += job.bytes.length;
     while (this.#waitingBytes > this.#options.maxQueuedBytes && this.#waiting.length > 1) this.#skipOldest();
     this.#dispatch();
+  }
+
+  /**
+   * Reads a page of a target beside its generations; its bytes belong to the pool from here on. Whoever asks has one at a
+   * time for a target. Undefined: the thread died over it.
+   */
+  async read(job: Omit<PageJob, "id">): Promise<PageAnswer | undefined> {
+    const lane = this.#laneOf(job.target);
+    if (lane.worker === undefined || this.#closed) return undefined;
+    const id = this.#pageCount++;
+    return await new Promise((resolve) => {
+      lane.pages.set(id, resolve);
+      this.#post(lane, { kind: "page", job: { ...job, id } }, job.bytes.buffer as ArrayBuffer);
+    });
   }
 
   /** The target is no longer watched. */
@@ -94,6 +109,11 @@ export class AnalyserPool {
   }
 
   #answer(lane: Lane, answer: FromAnalyser): void {
+    if (answer.kind === "page" || answer.kind === "unreadable-page") {
+      lane.pages.get(answer.id)?.(answer);
+      lane.pages.delete(answer.id);
+      return;
+    }
     lane.busy = undefined;
     this.#dispatch();
     if (answer.kind === "observed") {
@@ -107,7 +127,7 @@ export class AnalyserPool {
   }
 
   #startLane(): Lane {
-    const lane: Lane = { worker: undefined, busy: undefined };
+    const lane: Lane = { worker: undefined, busy: undefined, pages: new Map() };
     this.#start(lane);
     return lane;
   }
@@ -121,6 +141,8 @@ export class AnalyserPool {
     });
     worker.on("exit", () => {
       lane.worker = undefined;
+      for (const give of lane.pages.values()) give(undefined);
+      lane.pages.clear();
       const lost = lane.busy;
       lane.busy = undefined;
       if (this.#closed) return;
@@ -149,4 +171,6 @@ interface Lane {
   /** Absent between a death and the restart. */
   worker: Worker | undefined;
   busy: AnalysisJob | undefined;
+  /** Who waits for a page to be read, by the job's id. */
+  readonly pages: Map<number, (answer: PageAnswer | undefined) => void>;
 }

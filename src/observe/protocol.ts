@@ -21,13 +21,48 @@ export interface AnalysisJob {
   readonly interval: Milliseconds;
 }
 
+/** What a target says of itself, as far as its pages have it. */
+export interface TargetFacts {
+  /** `go1.26.8` */
+  readonly goVersion?: string;
+  /** Processor time since it began. */
+  readonly cpuSeconds?: number;
+  readonly residentBytes?: number;
+  /** When the process began, Unix seconds. */
+  readonly startSeconds?: number;
+}
+
+/** A page of a target to be read: its metrics, its expvars, a profile. */
+export interface PageJob {
+  readonly id: number;
+  readonly target: string;
+  readonly what: "metrics" | "vars" | "profile";
+  /** The Content-Type of metrics, the name of a profile. */
+  readonly detail: string;
+  readonly bytes: Uint8Array;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+export type PageAnswer =
+  | {
+      readonly kind: "page";
+      readonly id: number;
+      readonly observations: readonly Observation[];
+      readonly facts: TargetFacts;
+    }
+  | { readonly kind: "unreadable-page"; readonly id: number; readonly message: string };
+
 export type ToAnalyser =
+  | { readonly kind: "page"; readonly job: PageJob }
   | { readonly kind: "analyse"; readonly job: AnalysisJob }
   /** The target is no longer watched: its state goes. */
   | { readonly kind: "forget"; readonly target: string };
 
-/** One answer for each job, in the order of the jobs. */
-export type FromAnalyser =
+export type FromAnalyser = GenerationAnswer | PageAnswer;
+
+/** One answer for each generation, in their order. */
+export type GenerationAnswer =
   | {
       readonly kind: "observed";
       readonly target: string;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { bytes, MiB, seconds } from "../base/units.ts";
 import { duration, labels, size } from "../schema/schema.ts";
+import { periodicProfileFields, periodicProfiles } from "./periodic/options.ts";
 
 const DEFAULT_INTERVAL = {
   stream: seconds(30), // of the windows, when the format turns out to be one that cannot be cut
@@ -74,7 +75,7 @@ export const traceOptions = z
     maxGenerationBytes: raw.max_generation_bytes,
   }));
 
-/** `profiles:` of a scrape config: the other pprof endpoints, read when a capture asks for them. */
+/** `profiles:` of a scrape config: the other pprof endpoints, read when a capture asks for them, and at intervals. */
 export const profileOptions = z
   .strictObject({
     path_prefix: z
@@ -88,8 +89,15 @@ export const profileOptions = z
     max_bytes: size()
       .default(bytes(64 * MiB))
       .describe("A larger profile is refused."),
+    ...periodicProfileFields,
   })
-  .transform((raw) => ({ pathPrefix: raw.path_prefix, timeout: raw.timeout, maxBytes: raw.max_bytes }));
+  .transform((raw) => ({
+    pathPrefix: raw.path_prefix,
+    timeout: raw.timeout,
+    maxBytes: raw.max_bytes,
+    every: raw.every,
+    periodic: periodicProfiles(raw.list),
+  }));
 
 const address = z.string().regex(/^((\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+):\d{1,5}|unix:\/[^\0]+)$/, {
   error: "expected host:port, such as 127.0.0.1:6060 or [::1]:6060, or unix:/path of a socket",

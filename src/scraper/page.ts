@@ -34,7 +34,16 @@ export async function fetchPage(
   limits: PageLimits,
   signal: AbortSignal,
 ): Promise<Page> {
-  const url = targetUrl(target, path, query);
+  return await fetchUrl(dispatcher, targetUrl(target, path, query), limits, signal);
+}
+
+/** The same of any address. */
+export async function fetchUrl(
+  dispatcher: Dispatcher,
+  url: URL,
+  limits: PageLimits,
+  signal: AbortSignal,
+): Promise<Page> {
   const late = (): ScrapeError =>
     new ScrapeError(
       "timeout",

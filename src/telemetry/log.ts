@@ -198,6 +198,20 @@ function describeOther(
       return { level: "info", message: `stopping: ${event.reason}`, fields };
     case "agent.stopped":
       return { level: "info", message: "stopped", fields };
+    case "scrape.completed":
+      return {
+        level: "debug",
+        message: `read ${scrapeName(event)} of ${event.target}`,
+        fields,
+        clears: `scrape ${event.target} ${event.what} ${event.name}`,
+      };
+    case "scrape.failed":
+      return {
+        level: "warn",
+        message: `cannot read ${scrapeName(event)} of ${event.target}: ${event.message}`,
+        fields,
+        once: once(`scrape ${event.target} ${event.what} ${event.name}`, event.code),
+      };
     case "follower.dropped":
       return {
         level: "warn",
@@ -245,6 +259,10 @@ function describeDiscovery(
     default:
       return assertNever(event);
   }
+}
+
+function scrapeName({ what, name }: { readonly what: string; readonly name: string }): string {
+  return name === "" ? `the ${what}` : `the ${what} ${name}`;
 }
 
 type StoreEvents = Extract<

@@ -35,6 +35,11 @@ export class Metrics {
     "Streams that did not come to be, by error code.",
     ["code"],
   );
+  readonly #scrapes = this.#targetCounter(
+    "gorewind_scrapes_total",
+    "Readings beside the trace, by what (metrics, vars, profile, probe, schedtrace) and outcome.",
+    ["what", "outcome"],
+  );
   readonly #snapshots = this.#targetCounter(
     "gorewind_snapshots_total",
     "Whole traces that a flight recorder inside the service gave out, by outcome: taken, rejected.",
@@ -290,6 +295,12 @@ export class Metrics {
         return;
       case "trigger.suppressed":
         this.#suppressed.inc({ rule: event.rule, reason: event.reason });
+        return;
+      case "scrape.completed":
+        this.#scrapes.inc({ target: event.target, what: event.what, outcome: "completed" });
+        return;
+      case "scrape.failed":
+        this.#scrapes.inc({ target: event.target, what: event.what, outcome: "failed" });
         return;
       case "follower.dropped":
         this.#followersDropped.inc({ target: event.target });
