@@ -49,7 +49,10 @@ function profilesOf(bytes: Uint8Array, options: readonly ProfileOptions[]): Prof
 
 const blocking = ["net", "sync", "syscall", "sched"] as const;
 
-describe.skipIf(skipShared).each(sharedTraces)("profiles of %s", (name) => {
+/** A trace of each format and one with little idle time: what adds up in these adds up in all. */
+const some = sharedTraces.filter((name) => /1\.(21|22|24|26)$/.test(name));
+
+describe.skipIf(skipShared).each(some)("profiles of %s", (name) => {
   const bytes = skipShared ? new Uint8Array() : sharedTrace(name);
   const result = analyse(readTrace(bytes), { worst: 1000 });
 
@@ -101,11 +104,11 @@ describe.skipIf(skipShared).each(sharedTraces)("profiles of %s", (name) => {
         blocking.map((kind) => splitOf(kind, group.split)),
       ]);
     }
-    const [some, none] = profilesOf(bytes, [
+    const [sync, none] = profilesOf(bytes, [
       { kind: "sync", region: "requests" },
       { kind: "sync", region: "no such region" },
     ]);
-    expect(time(some!)).toBeGreaterThan(0);
+    expect(time(sync!)).toBeGreaterThan(0);
     expect(none!.samples).toEqual([]);
   });
 

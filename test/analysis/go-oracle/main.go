@@ -1,7 +1,7 @@
 // Command oracle says what Go's own analysis (internal/trace) makes of a trace, for tests and benches to compare with.
 // It is built as if it lay in GOROOT (go build -overlay), since nothing else may import internal/trace.
 //
-//	oracle summary FILE   reads and summarizes; prints the number of events, goroutines and tasks
+//	oracle summary FILE   reads and summarizes; prints how many events, goroutines and tasks, and what it cost
 //	oracle mmu FILE       prints minimum mutator utilizations by options and window, and the points of the function
 package main
 
@@ -12,6 +12,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -61,11 +62,18 @@ func summary(reader *trace.Reader) any {
 		events++
 	})
 	result := summarizer.Finalize()
+	wall := time.Since(begin)
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		log.Fatal(err)
+	}
 	return map[string]any{
 		"events":     events,
 		"goroutines": len(result.Goroutines),
 		"tasks":      len(result.Tasks),
-		"ms":         time.Since(begin).Milliseconds(),
+		"ms":         wall.Milliseconds(),
+		"cpu_ms":     (use.Utime.Nano() + use.Stime.Nano()) / 1e6,
+		"peak_bytes": use.Maxrss * 1024,
 	}
 }
 
