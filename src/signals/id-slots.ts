@@ -1,13 +1,18 @@
 /**
- * Ids → slots of columns: an open-addressing hash without an object an entry. Goroutine and task ids are handed out in
- * sequence, so their low bits are hash enough. Slots stay where they are until they are removed, then are used again.
+ * Ids → slots of columns: an open-addressing hash without an object an entry. Slots stay where they are until they are
+ * removed, then are used again.
  */
 
 const NONE = -1;
+const BUCKETS_PER_SLOT = 4;
+/** 2^32 over the golden ratio: Knuth's multiplicative hashing. */
+const GOLDEN = 0x9e37_79b1;
 
 export class IdSlots {
-  /** Slot + 1 by hash; 0 is free. Twice the slots, so at most half full. */
+  /** Slot + 1 by hash; 0 is free. Four times the slots, so at most a quarter full: nearly always the first is it. */
   #buckets: Int32Array;
+  /** 32 less the bits of a bucket's number. */
+  #shift: number;
   /** By slot; −1 for a free one. */
   ids: Float64Array;
   readonly #limit: number;
@@ -26,7 +31,8 @@ export class IdSlots {
     this.#limit = limit;
     this.#grow = grow;
     this.ids = new Float64Array(capacity).fill(NONE);
-    this.#buckets = new Int32Array(capacity * 2);
+    this.#buckets = new Int32Array(capacity * BUCKETS_PER_SLOT);
+    this.#shift = Math.clz32(this.#buckets.length) + 1;
     grow(capacity);
   }
 
@@ -35,7 +41,7 @@ export class IdSlots {
     const buckets = this.#buckets;
     const { ids } = this;
     const mask = buckets.length - 1;
-    for (let b = id & mask; ; b = (b + 1) & mask) {
+    for (let b = Math.imul(id, GOLDEN) >>> this.#shift; ; b = (b + 1) & mask) {
       const slot = buckets[b]! - 1;
       if (slot < 0 || ids[slot] === id) return slot;
     }
@@ -59,13 +65,13 @@ export class IdSlots {
     const buckets = this.#buckets;
     const { ids } = this;
     const mask = buckets.length - 1;
-    let hole = ids[slot]! & mask;
+    let hole = this.#home(ids[slot]!);
     while (buckets[hole]! - 1 !== slot) hole = (hole + 1) & mask;
     // Backward-shift deletion: whatever could not sit in the hole's place before may now.
     for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
       const other = buckets[next]! - 1;
       if (other < 0) break;
-      const home = ids[other]! & mask;
+      const home = this.#home(ids[other]!);
       if (((next - home) & mask) >= ((next - hole) & mask)) {
         buckets[hole] = other + 1;
         hole = next;
@@ -85,9 +91,14 @@ export class IdSlots {
     this.count = 0;
   }
 
+  /** The bucket an id belongs in. Ids are handed out in sequence: without the spreading, they would stand in long rows. */
+  #home(id: number): number {
+    return Math.imul(id, GOLDEN) >>> this.#shift;
+  }
+
   #link(id: number, slot: number): void {
     const mask = this.#buckets.length - 1;
-    let b = id & mask;
+    let b = this.#home(id);
     while (this.#buckets[b] !== 0) b = (b + 1) & mask;
     this.#buckets[b] = slot + 1;
   }
@@ -97,7 +108,8 @@ export class IdSlots {
     const narrow = this.ids;
     this.ids = new Float64Array(capacity).fill(NONE);
     this.ids.set(narrow);
-    this.#buckets = new Int32Array(capacity * 2);
+    this.#buckets = new Int32Array(capacity * BUCKETS_PER_SLOT);
+    this.#shift = Math.clz32(this.#buckets.length) + 1;
     for (let slot = 0; slot < narrow.length; slot++)
       if (narrow[slot] !== NONE) this.#link(narrow[slot]!, slot);
     this.#grow(capacity);

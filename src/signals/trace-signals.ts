@@ -28,6 +28,28 @@ import type { DroppedCounts, TraceSignalOptions } from "./trace-signal-options.t
 /** A heap goal above 1 PiB says that there is none: GOGC=off. */
 const NO_GOAL = 2 ** 50;
 
+// What an event is to the hot loop, so that one comparison or two find the way of nearly all of them.
+const RARE = 0;
+const TRANSITION = 1;
+const PROC = 2;
+const RANGE = 3;
+const HEAP = 4;
+const IGNORED = 5;
+
+const KIND = new Uint8Array(256).fill(RARE);
+for (const [kind, types] of [
+  [TRANSITION, [Ev.GoStart, Ev.GoStop, Ev.GoBlock, Ev.GoUnblock, Ev.GoSwitch, Ev.GoSwitchDestroy]],
+  [TRANSITION, [Ev.GoSyscallBegin, Ev.GoSyscallEnd, Ev.GoSyscallEndBlocked, Ev.GoStatus, Ev.GoStatusStack]],
+  [TRANSITION, [Ev.GoCreate, Ev.GoCreateBlocked, Ev.GoCreateSyscall, Ev.GoDestroy, Ev.GoDestroySyscall]],
+  [PROC, [Ev.ProcStart, Ev.ProcStop, Ev.ProcSteal, Ev.ProcStatus]],
+  [RANGE, [Ev.UserRegionBegin, Ev.UserRegionEnd]],
+  [RANGE, [Ev.GCMarkAssistActive, Ev.GCMarkAssistBegin, Ev.GCMarkAssistEnd]],
+  [HEAP, [Ev.HeapAlloc, Ev.HeapGoal]],
+  [IGNORED, [Ev.GCSweepActive, Ev.GCSweepBegin, Ev.GCSweepEnd, Ev.CPUSample]],
+] as const) {
+  for (const type of types) KIND[type] = kind;
+}
+
 export class TraceSignals {
   readonly #state: SessionState;
 
@@ -78,23 +100,9 @@ export class TraceSignals {
       const type = types[i]!;
       if (t - last >= WORTH_A_LOOK_NS) addGap(s, last, t);
       last = t;
-      switch (type) {
-        case Ev.GoStart:
-        case Ev.GoStop:
-        case Ev.GoBlock:
-        case Ev.GoUnblock:
-        case Ev.GoSyscallBegin:
-        case Ev.GoSyscallEnd:
-        case Ev.GoSyscallEndBlocked:
-        case Ev.GoCreate:
-        case Ev.GoCreateBlocked:
-        case Ev.GoCreateSyscall:
-        case Ev.GoDestroy:
-        case Ev.GoDestroySyscall:
-        case Ev.GoSwitch:
-        case Ev.GoSwitchDestroy:
-        case Ev.GoStatus:
-        case Ev.GoStatusStack: {
+      const kind = KIND[type]!;
+      switch (kind) {
+        case TRANSITION: {
           const to = tos[i]!;
           const slot = slots.find(subjects[i]!);
           if (slot < 0) {
@@ -184,54 +192,39 @@ export class TraceSignals {
           }
           break;
         }
-        case Ev.ProcStart:
-        case Ev.ProcStop:
-        case Ev.ProcSteal:
-        case Ev.ProcStatus:
+        case PROC:
           if (froms[i] !== tos[i]) processors.transition(subjects[i]!, tos[i]!, runnable, t);
           break;
-        case Ev.HeapAlloc:
-          s.heapLive = arg0s[i]!;
+        case IGNORED:
           break;
-        case Ev.HeapGoal:
-          s.heapGoal = arg0s[i]!;
-          break;
-        case Ev.GCMarkAssistActive:
-        case Ev.GCMarkAssistBegin:
-        case Ev.GCMarkAssistEnd: {
-          const slot = slots.find(subjects[i]!);
+        case RANGE: {
+          const slot = slots.find(
+            type === Ev.UserRegionBegin || type === Ev.UserRegionEnd ? gs[i]! : subjects[i]!,
+          );
           if (slot < 0) break;
-          const assisting = type === Ev.GCMarkAssistEnd ? 0 : 1;
-          if (state[slot] === GoState.Running && goroutines.assisting[slot] !== assisting) {
-            // Split the run here, so that its parts are counted as what they are.
-            const span = t - since[slot]!;
-            runningNs += span;
-            if (assisting === 0) assistNs += span;
-            since[slot] = t;
+          if (type === Ev.UserRegionBegin) s.regions.begin(slot, t);
+          else if (type === Ev.UserRegionEnd) endRegion(s, slot, arg0s[i]!, t);
+          else {
+            const assisting = type === Ev.GCMarkAssistEnd ? 0 : 1;
+            if (state[slot] === GoState.Running && goroutines.assisting[slot] !== assisting) {
+              // Split the run here, so that its parts are counted as what they are.
+              const span = t - since[slot]!;
+              runningNs += span;
+              if (assisting === 0) assistNs += span;
+              since[slot] = t;
+            }
+            goroutines.assisting[slot] = assisting;
           }
-          goroutines.assisting[slot] = assisting;
           break;
         }
-        case Ev.UserRegionBegin: {
-          const slot = slots.find(gs[i]!);
-          if (slot >= 0) s.regions.begin(slot, t);
-          break;
-        }
-        case Ev.UserRegionEnd: {
-          const slot = slots.find(gs[i]!);
-          if (slot >= 0) endRegion(s, slot, arg0s[i]!, t);
-          break;
-        }
-        case Ev.UserTaskBegin:
-          addRare(s, batch, i, runnable);
-          requests = s.readsRequests;
-          break;
-        case Ev.GCSweepBegin:
-        case Ev.GCSweepEnd:
-        case Ev.CPUSample:
+        case HEAP:
+          if (type === Ev.HeapAlloc) s.heapLive = arg0s[i]!;
+          else s.heapGoal = arg0s[i]!;
           break;
         default:
           addRare(s, batch, i, runnable);
+          // The first task shows that requests are told by tasks.
+          if (requests) requests = s.readsRequests;
           break;
       }
     }
