@@ -106,6 +106,8 @@ export const uploadSchema = z
     verify: z.enum(["head", "read"]).default("head"),
     /** How often new captures are added to the index beside them (Parquet, a file a day); `0` keeps no index. */
     index_every: duration.prefault("1m"),
+    /** PEM of an Ed25519 private key: each manifest is signed, in `manifest.sig` beside it. */
+    sign_key_file: z.string().min(1).optional(),
     /** Multipart uploads under our prefix that are older than this are aborted. */
     abort_leftovers_after: duration.prefault("7d"),
   })

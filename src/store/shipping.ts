@@ -6,6 +6,7 @@ import { nodeFiles } from "./files.ts";
 import { IndexWriter } from "./index/writer.ts";
 import type { RetentionOptions, SpoolOptions, StoreOptions, UploadOptions } from "./options.ts";
 import { runRetention } from "./retention.ts";
+import { loadSigner, type Sign } from "./signature.ts";
 import { Spool } from "./spool/spool.ts";
 import type { Store } from "./store.ts";
 import { Uploader } from "./uploader.ts";
@@ -41,9 +42,14 @@ export class Shipping {
   private constructor(
     options: ShippingOptions,
     deps: ShippingDeps,
-    parts: { readonly spool: Spool; readonly store: Store; readonly index: IndexWriter | undefined },
+    parts: {
+      readonly spool: Spool;
+      readonly store: Store;
+      readonly index: IndexWriter | undefined;
+      readonly sign: Sign | undefined;
+    },
   ) {
-    const { spool, store, index } = parts;
+    const { spool, store, index, sign } = parts;
     this.#options = options;
     this.#deps = deps;
     this.spool = spool;
@@ -54,6 +60,7 @@ export class Shipping {
       ...deps,
       spool,
       store,
+      sign,
       ...(index === undefined ? {} : { index }),
     });
   }
@@ -61,9 +68,11 @@ export class Shipping {
   /**
    * Takes the spool; the store is not talked to yet.
    *
-   * @throws {StoreError} `spool_locked`, `spool_io`.
+   * @throws {StoreError} `spool_locked`, `spool_io`, `sign_key`.
    */
   static async open(options: ShippingOptions, deps: ShippingDeps, signal: AbortSignal): Promise<Shipping> {
+    const { sign_key_file: signKey } = options.upload;
+    const sign = signKey === undefined ? undefined : await loadSigner(signKey);
     const store = await createStore(options.store);
     const spool = await Spool.open(options.spool, deps, signal);
     try {
@@ -75,7 +84,7 @@ export class Shipping {
             files: nodeFiles,
           })
         : undefined;
-      return new Shipping(options, deps, { spool, store, index });
+      return new Shipping(options, deps, { spool, store, index, sign });
     } catch (error) {
       await spool.close();
       throw error;

@@ -6,6 +6,7 @@ import type { EmitStoreEvent } from "./events.ts";
 import { rowOf } from "./index/row.ts";
 import type { IndexWriter } from "./index/writer.ts";
 import type { UploadOptions } from "./options.ts";
+import type { Sign } from "./signature.ts";
 import { severityRank } from "./severity.ts";
 import type { SpoolEntry } from "./spool/entry.ts";
 import type { Spool } from "./spool/spool.ts";
@@ -24,6 +25,8 @@ export interface UploaderDeps {
   readonly emit: EmitStoreEvent;
   /** Told of each capture that is in the store. */
   readonly index?: IndexWriter;
+  /** Signs each manifest. */
+  readonly sign?: Sign | undefined;
 }
 
 /** How one capture has fared in this run of the agent. */
@@ -58,7 +61,7 @@ export class Uploader {
     this.#deps = deps;
     this.#options = options;
     const bandwidth = new Bandwidth(options.max_bytes_per_second, deps.clock);
-    this.#context = { spool: deps.spool, store: deps.store, options, bandwidth };
+    this.#context = { spool: deps.spool, store: deps.store, options, bandwidth, sign: deps.sign };
   }
 
   /** Runs until the signal is aborted; what is half done then is gone on with by the next run. */

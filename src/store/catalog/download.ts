@@ -3,7 +3,9 @@ import { createReadStream } from "node:fs";
 import { appendFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../../base/errors.ts";
-import { encodeManifest, MANIFEST_NAME, type CaptureFile, type Manifest } from "../../capture/manifest.ts";
+import { MANIFEST_NAME, type CaptureFile, type Manifest } from "../../capture/manifest.ts";
+import { readObject } from "../read.ts";
+import { SIGNATURE_NAME } from "../signature.ts";
 import type { Store } from "../store.ts";
 
 export interface DownloadProgress {
@@ -30,7 +32,19 @@ export async function downloadCapture(
     if (await isWhole(join(folder, file.name), file)) continue;
     await downloadFile(store, prefix + file.name, file, folder, onProgress, signal);
   }
-  await writeFile(join(folder, MANIFEST_NAME), encodeManifest(manifest));
+  // As it was uploaded, byte for byte: a signature is of the bytes.
+  const signature = await readIfThere(store, prefix + SIGNATURE_NAME, signal);
+  if (signature !== undefined) await writeFile(join(folder, SIGNATURE_NAME), signature);
+  await writeFile(join(folder, MANIFEST_NAME), await readObject(store, prefix + MANIFEST_NAME, signal));
+}
+
+async function readIfThere(store: Store, key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  try {
+    return await readObject(store, key, signal);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "not_found") return undefined;
+    throw error;
+  }
 }
 
 async function downloadFile(

@@ -4,6 +4,7 @@ import { MANIFEST_NAME, type CaptureFile } from "../../capture/manifest.ts";
 import { sha256OfFile } from "../checksum.ts";
 import { capturePrefix, serviceOf } from "../keys.ts";
 import type { UploadOptions } from "../options.ts";
+import { SIGNATURE_NAME, type Sign } from "../signature.ts";
 import { spoolError } from "../spool/errors.ts";
 import type { SpoolEntry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -16,6 +17,7 @@ export interface TransferContext {
   readonly store: Store;
   readonly options: UploadOptions;
   readonly bandwidth: Bandwidth;
+  readonly sign: Sign | undefined;
 }
 
 export interface Place {
@@ -58,19 +60,28 @@ export async function transfer(
     await sendFile(context, entry, file, { key: prefix + file.name, metadata, begun }, signal);
     await spool.record({ kind: "uploaded", id: entry.id, file: file.name });
   }
-  const manifestObject: StoreObject = {
-    key: prefix + MANIFEST_NAME,
-    contentType: "application/json",
-    bytes: text.byteLength,
-    sha256: createHash("sha256").update(text).digest("hex"),
-    metadata,
-    body: { kind: "bytes", bytes: text },
-  };
+  const manifestObject = bytesObject(prefix + MANIFEST_NAME, "application/json", text, metadata);
   if (begun && (await isThere(context, manifestObject, signal))) return;
+  if (context.sign !== undefined) {
+    const bytes = context.sign(text);
+    const signature = bytesObject(prefix + SIGNATURE_NAME, "application/octet-stream", bytes, metadata);
+    await context.store.put(signature, signal);
+    await check(context, signature, signal);
+  }
   // Dropped meanwhile: what is there of it will be cleared away, and must not be published.
   if (spool.get(entry.id) === undefined) throw dropped(entry.id);
   await context.store.put(manifestObject, signal);
   await check(context, manifestObject, signal);
+}
+
+function bytesObject(
+  key: string,
+  contentType: string,
+  bytes: Uint8Array,
+  metadata: Readonly<Record<string, string>>,
+): StoreObject {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return { key, contentType, bytes: bytes.byteLength, sha256, metadata, body: { kind: "bytes", bytes } };
 }
 
 function dropped(id: string): StoreError {
