@@ -54,10 +54,8 @@ function pass(bytes, withSignals) {
 }
 
 async function record(args) {
-  const shop = spawn(buildGo("examples/shop", "shop"), [
-    ...["-addr", "127.0.0.1:0", "-debug-addr", "127.0.0.1:0", "-crawl", "0"],
-    ...args,
-  ]);
+  const quiet = ["-addr", "127.0.0.1:0", "-debug-addr", "127.0.0.1:0", "-crawl", "0"];
+  const shop = spawn(buildGo("examples/shop", "shop"), quiet.concat(args));
   try {
     const [line] = await once(createInterface({ input: shop.stdout }), "line");
     const response = await fetch(

@@ -42,10 +42,13 @@ describe.skipIf(skip)("the shop under load", () => {
     const { whole, generations, dropped } = observeTrace(await read("/debug/pprof/trace?seconds=3"));
     expect(generations.length).toBeGreaterThanOrEqual(3);
     const checkouts = whole.values("task_duration_seconds", { task: "checkout" });
-    const slow = checkouts.filter((seconds) => seconds > 0.05);
     expect(checkouts.length).toBeGreaterThan(60);
-    expect(slow.length).toBeGreaterThan(checkouts.length / 10);
-    expect(Math.min(...slow)).toBeGreaterThanOrEqual(0.08);
+    // Every fifth takes 80 ms by itself, the others 5 ms; on a busy machine some of them take long, too.
+    const slow = checkouts.filter((seconds) => seconds >= 0.08).length;
+    expect(slow).toBeGreaterThanOrEqual(Math.floor(checkouts.length / 5) - 3);
+    expect(slow).toBeLessThan(checkouts.length / 2);
+    expect(Math.min(...checkouts)).toBeGreaterThanOrEqual(0.005);
+    expect(Math.min(...checkouts)).toBeLessThan(0.04);
     const times = whole
       .series("task_duration_seconds", { task: "checkout" })
       .flatMap((each) => [...(each.times ?? [])]);
