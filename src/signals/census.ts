@@ -88,7 +88,7 @@ function addRequestAge(s: SessionState, slot: number, end: number): void {
 }
 
 /** A gauge for each function with a value that is not 0: the `limit` largest by magnitude, the others' sum as `(other)`. */
-export function pushLargest(
+function pushLargest(
   into: Observation[],
   signal: string,
   names: Names,

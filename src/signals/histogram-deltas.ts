@@ -76,7 +76,7 @@ export class HistogramDeltas {
   }
 
   #at(name: string, labels: Labels): Cumulative | undefined {
-    const key = JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+    const key = seriesKey(name, labels);
     let at = this.#now.get(key);
     if (at === undefined) {
       if (this.#now.size >= this.#limit) {
@@ -88,6 +88,11 @@ export class HistogramDeltas {
     }
     return at;
   }
+}
+
+/** One text for a name and its labels, whatever their order. */
+export function seriesKey(name: string, labels: Labels): string {
+  return JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 function* derive(now: Cumulative, before: Cumulative): Generator<DerivedValue, void, undefined> {

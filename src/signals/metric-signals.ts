@@ -13,7 +13,7 @@
 
 import { METRIC_PREFIX } from "./catalog.ts";
 import type { MetricSample, MetricType } from "./exposition.ts";
-import { HistogramDeltas } from "./histogram-deltas.ts";
+import { HistogramDeltas, seriesKey } from "./histogram-deltas.ts";
 import type { Labels, Observation } from "./signal.ts";
 
 export interface MetricSignalOptions {
@@ -110,14 +110,8 @@ export class MetricSignals {
 }
 
 /** How far a counter rose. A fall is a restart, from zero. */
-export function gain(value: number, before: number): number {
+function gain(value: number, before: number): number {
   return value >= before ? value - before : value;
-}
-
-/** One text for a name and its labels, whatever their order. */
-export function seriesKey(name: string, labels: Labels): string {
-  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([name, sorted]);
 }
 
 function boundOf(le: string): number {
