@@ -16,6 +16,9 @@ import type { Target } from "../scraper/target.ts";
 import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Fired } from "../triggers/decision.ts";
+import { labelsMatch } from "../triggers/match.ts";
+import type { AgentHealth } from "../triggers/limits.ts";
 import type { TriggerOptions } from "../triggers/rule.ts";
 import { createAgentApi } from "./api.ts";
 import { BaselineFile } from "./baselines.ts";
@@ -23,6 +26,7 @@ import { CaptureCoordinator } from "./captures.ts";
 import { DiscoverySet } from "./discovery.ts";
 import { LiveTraces } from "./live.ts";
 import { createPprofApi } from "./pprof.ts";
+import { Overheads } from "./overheads.ts";
 import { PeriodicReads } from "./periodic/reads.ts";
 import { Shelf } from "./shelf.ts";
 import { TargetSet, type WatchedTarget } from "./targets.ts";
@@ -34,10 +38,13 @@ export interface AgentDependencies {
   readonly identity: { readonly version: string; readonly host: string };
   /** Reads the configuration again. @throws {ConfigError} */
   readonly readConfig: () => Promise<Config>;
+  /** How the agent itself is. */
+  readonly health: () => Promise<AgentHealth>;
 }
 
 /** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
 const DRAIN_CAPTURES = milliseconds(8000);
+const HEALTH_EVERY = milliseconds(5000);
 const DRAIN_UPLOADS = milliseconds(5000);
 
 /**
@@ -56,6 +63,7 @@ export class Agent {
   readonly #uploading = new AbortController();
   readonly #judge: Judge;
   readonly #live: LiveTraces;
+  readonly #overheads: Overheads;
   readonly #shelf: Shelf;
   #config: Config;
   #http: HttpServer | undefined;
@@ -88,8 +96,14 @@ export class Agent {
           pool: this.#pool,
           emit,
           observe: (source, interval, seen) => this.#observe(target, source, interval, seen),
-          learned: () => undefined,
+          learned: (facts) => this.#overheads.learned(target.name, facts),
         }),
+    });
+    this.#overheads = new Overheads({
+      clock,
+      emit,
+      watched: (target) => this.#targets.get(target),
+      all: () => this.#targets.all(),
     });
     this.#discovery = new DiscoverySet({
       clock,
@@ -111,7 +125,7 @@ export class Agent {
       clock,
       random,
       emit,
-      onFired: (firing) => this.#captures.fire(firing),
+      onFired: (firing) => this.#fire(firing),
       baselines: new BaselineFile(config.options.spool.path),
     });
   }
@@ -169,10 +183,28 @@ export class Agent {
       }),
     );
     telemetry.measureSpool(() => this.#shipping.spool.usage());
+    telemetry.measureEngine(
+      () => this.#judge.engine.counters,
+      () => this.#judge.engine.staleness(clock.now()),
+    );
     await this.#judge.recall();
     this.#apply(this.#config);
-    this.#background.push(this.#shipping.run(this.#uploading.signal), this.#judge.run(this.#stopping.signal));
+    this.#background.push(
+      this.#shipping.run(this.#uploading.signal),
+      this.#judge.run(this.#stopping.signal),
+      this.#overheads.run(this.#stopping.signal),
+      this.#watchHealth(this.#stopping.signal),
+    );
     this.#emit({ kind: "agent.started", version: identity.version, address: this.#http.address });
+  }
+
+  /** Tells the rules how the agent itself is, so that they hold back when it is too much. */
+  async #watchHealth(signal: AbortSignal): Promise<void> {
+    const { clock, health } = this.#deps;
+    while (!signal.aborted) {
+      this.#judge.engine.setHealth(await health().catch(() => ({})));
+      await clock.sleep(HEALTH_EVERY, signal).catch(() => undefined);
+    }
   }
 
   /** Captures every target now: what SIGUSR2 asks for. */
@@ -304,9 +336,22 @@ export class Agent {
 
   #forget(target: string): void {
     this.#pool.forget(target);
+    this.#overheads.forget(target);
     this.#live.forget(target);
     this.#judge.engine.removeTarget(target);
     this.#deps.telemetry.removeTarget(target);
+  }
+
+  /** Captures the target, and the neighbours that the rule asks for, over the same window. */
+  #fire(firing: Fired): void {
+    const id = this.#captures.fire(firing);
+    if (id === undefined || firing.capture.also.length === 0) return;
+    for (const { target } of this.#targets.all()) {
+      const asked = firing.capture.also.some((patterns) => labelsMatch(patterns, target.labels));
+      if (!asked || target.name === firing.target) continue;
+      const message = `the same window as ${id} of ${firing.target}: ${firing.message}`;
+      this.#captures.fire({ ...firing, target: target.name, message });
+    }
   }
 
   /** The services whose captures retention may look at. */
@@ -317,6 +362,7 @@ export class Agent {
 
   #emit(event: AgentEvent): void {
     this.#deps.telemetry.emit(event);
+    this.#overheads.hear(event);
     if (event.kind === "upload.completed") this.#shelf.stored(event.id, event.prefix);
     if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
       this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());

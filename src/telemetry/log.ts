@@ -198,6 +198,12 @@ function describeOther(
       return { level: "info", message: `stopping: ${event.reason}`, fields };
     case "agent.stopped":
       return { level: "info", message: "stopped", fields };
+    case "overhead.estimated":
+      return {
+        level: "debug",
+        message: `recording ${event.target} costs it an estimated ${(event.estimated * 100).toPrecision(2)}% of its CPU`,
+        fields,
+      };
     case "scrape.completed":
       return {
         level: "debug",

@@ -4,12 +4,30 @@
  */
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Milliseconds } from "../base/units.ts";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { SignalMetrics } from "./signal-metrics.ts";
 
 /** Why a discovered address is not watched. */
 const REFUSALS = ["address", "forbidden", "scheme", "labels", "duplicate", "limit"];
+
+/** What is asked of the rule engine at each scrape; all counts since its start. */
+export interface EngineLevels {
+  readonly evaluations: number;
+  readonly evicted: number;
+  readonly rules: readonly {
+    readonly rule: string;
+    readonly suppressed: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** How long a source of signals has said nothing. */
+export interface SourceAge {
+  readonly target: string;
+  readonly source: string;
+  readonly age: Milliseconds;
+}
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -34,6 +52,11 @@ export class Metrics {
     "gorewind_stream_refusals_total",
     "Streams that did not come to be, by error code.",
     ["code"],
+  );
+  readonly #overhead = this.#targetGauge(
+    "gorewind_target_overhead_ratio",
+    "What recording costs the service, as a share of its own CPU, while the stream is on. estimate: by its events (of one core, where its CPU is not known); measurement: by its own figures with the stream on and off.",
+    ["by"],
   );
   readonly #scrapes = this.#targetCounter(
     "gorewind_scrapes_total",
@@ -101,11 +124,6 @@ export class Metrics {
 
   // Of triggers, captures and uploads.
   readonly #firings = this.#counter("gorewind_trigger_firings_total", "Firings by rule.", ["rule"]);
-  readonly #suppressed = this.#counter(
-    "gorewind_trigger_suppressed_total",
-    "Firings that a limit or a mode suppressed.",
-    ["rule", "reason"],
-  );
   readonly #captures = this.#counter(
     "gorewind_captures_total",
     "Captures by rule and outcome: completed, merged, failed, refused.",
@@ -222,6 +240,52 @@ export class Metrics {
     });
   }
 
+  /** The engine counts for itself; it is asked at each scrape. */
+  measureEngine(levels: () => EngineLevels, staleness: () => readonly SourceAge[]): void {
+    const registers = [this.#registry];
+    const evaluations = new Counter({
+      name: "gorewind_trigger_evaluations_total",
+      help: "Evaluations of rules.",
+      registers,
+      collect: () => {
+        evaluations.reset();
+        evaluations.inc(levels().evaluations);
+      },
+    });
+    const evicted = new Counter({
+      name: "gorewind_trigger_evicted_label_sets_total",
+      help: "Label sets and series that gave way, or had to wait, at a bound.",
+      registers,
+      collect: () => {
+        evicted.reset();
+        evicted.inc(levels().evicted);
+      },
+    });
+    const suppressed = new Counter({
+      name: "gorewind_trigger_suppressed_total",
+      help: "Firings that a limit or a mode held back.",
+      labelNames: ["rule", "reason"],
+      registers,
+      collect: () => {
+        suppressed.reset();
+        for (const { rule, suppressed: byReason } of levels().rules) {
+          for (const [reason, n] of Object.entries(byReason)) suppressed.inc({ rule, reason }, n);
+        }
+      },
+    });
+    const age = new Gauge({
+      name: "gorewind_signal_staleness_seconds",
+      help: "How long a source that rules look at has said nothing.",
+      labelNames: ["target", "source"],
+      registers,
+      collect: () => {
+        age.reset();
+        for (const each of staleness())
+          age.set({ target: each.target, source: each.source }, each.age / 1000);
+      },
+    });
+  }
+
   /** Forgets a target that is no longer watched: its series disappear. */
   removeTarget(target: string): void {
     for (const metric of this.#byTarget) {
@@ -293,8 +357,11 @@ export class Metrics {
       case "trigger.fired":
         this.#firings.inc({ rule: event.rule });
         return;
-      case "trigger.suppressed":
-        this.#suppressed.inc({ rule: event.rule, reason: event.reason });
+      case "overhead.estimated":
+        this.#overhead.set({ target: event.target, by: "estimate" }, event.estimated);
+        if (event.measured !== undefined) {
+          this.#overhead.set({ target: event.target, by: "measurement" }, event.measured);
+        }
         return;
       case "scrape.completed":
         this.#scrapes.inc({ target: event.target, what: event.what, outcome: "completed" });

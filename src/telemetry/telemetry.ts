@@ -2,7 +2,7 @@ import type { DestinationStream } from "pino";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { EventLog } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, type EngineLevels, type SourceAge } from "./metrics.ts";
 import type { LogOptions } from "./options.ts";
 
 export interface TelemetryOptions {
@@ -69,6 +69,10 @@ export class Telemetry {
     );
     metrics.measured("gorewind_spool_bytes", "Bytes in the spool.", () => usage().bytes);
     metrics.measured("gorewind_spool_max_bytes", "The spool's quota.", () => usage().maxBytes);
+  }
+
+  measureEngine(counters: () => EngineLevels, staleness: () => readonly SourceAge[]): void {
+    this.#metrics.measureEngine(counters, staleness);
   }
 
   get contentType(): string {
