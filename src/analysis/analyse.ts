@@ -1,6 +1,5 @@
 /**
- * The analysis of a trace: one walk over its rows, memory bounded by what is alive at once. pass.ts says how passes fit
- * together, result.ts what comes out.
+ * The analysis of a trace: one walk over its rows, memory bounded by what is alive at once. result.ts says what comes out.
  *
  *     const result = analyse(readTrace(bytes));
  *
@@ -8,6 +7,33 @@
  *     for await (const chunk of file) for (const batch of reader.push(chunk)) analysis.push(batch);
  *     for (const batch of reader.end()) analysis.push(batch);
  *     const result = analysis.finish();
+ *
+ * Events are decoded once; the tracker (tracker.ts) follows every goroutine through
+ * them; passes look at both and each computes one thing. A pass of your own slots in without a second decode:
+ *
+ *     class WakeGraph implements Pass {
+ *       onBatch({ columns, slot }: TrackedBatch, tracker: GoroutineTracker) {
+ *         for (let i = 0; i < columns.length; i++) {
+ *           if (columns.type[i] !== Ev.GoUnblock) continue;
+ *           const waker = tracker.slots.find(columns.g[i]!); // −1: the network poller, a timer
+ *           if (waker >= 0) edge(tracker.group[waker], tracker.group[slot[i]!]);
+ *         }
+ *       }
+ *     }
+ *     const graph = new WakeGraph();
+ *     const result = analyse(readTrace(bytes), { passes: [graph] });
+ *
+ * What is called when, for one batch of rows:
+ *
+ * 1. `onGeneration`, if the batch is the first of a generation: string and stack indexes mean something else from here on.
+ * 2. The tracker walks the rows. At rows of the types a pass names in `types` it calls the pass's `onRow`: the tracker's
+ *    state is then that *at the row*. Meant for rare rows (tasks, regions, ranges) that need running totals.
+ * 3. `onBatch`: the tracker's state is that *after the batch*; what was so at a row is in the `TrackedBatch` columns.
+ *    Goroutines that ended in the batch are in `tracker.deaths` and still have their slot, its totals and its name.
+ * 4. The slots of the dead are freed.
+ *
+ * Slots are dense and used again, so a pass keeps per-goroutine state in typed arrays by slot: make room for
+ * `tracker.capacity` (it only grows, at `onRow` and `onBatch` alike) and clear a slot when it is among `deaths`.
  */
 
 import type { EventColumns } from "../trace/columns.ts";
@@ -18,7 +44,7 @@ import { GoroutinePass } from "./goroutines.ts";
 import { LogPass } from "./logs.ts";
 import type { LogOptions } from "./logs.ts";
 import { mmuOf } from "./mmu.ts";
-import type { Pass } from "./pass.ts";
+import type { Pass } from "./tracker.ts";
 import { RangePass } from "./ranges.ts";
 import { RegionPass } from "./regions.ts";
 import { ANALYSIS_SCHEMA } from "./result.ts";

@@ -4,8 +4,7 @@
  */
 
 import { GoState } from "../trace/spec.ts";
-import type { Pass } from "./pass.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 const MAX_STACKS_TOLD = 200;
 const MAX_IDS = 10;

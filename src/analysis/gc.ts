@@ -2,12 +2,11 @@
 
 import type { EventColumns } from "../trace/columns.ts";
 import { Ev } from "../trace/spec.ts";
-import type { Pass } from "./pass.ts";
 import { Series } from "./series.ts";
 import type { SeriesResult } from "./series.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 
 /** Cycles told one by one: the first ones; all count in `mark` and `cycles`. */

@@ -4,14 +4,14 @@
  */
 
 import { GoState } from "../trace/spec.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
+import type { TrackedBatch } from "./tracked.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { timeKind, timeName, timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import type { RangePass } from "./ranges.ts";
 import { Time } from "./tracker.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 
 /** One goroutine. Times are ns after the trace's start; `end_at_ns` is null if it is alive at the trace's end. */

@@ -3,8 +3,7 @@
 import type { EventColumns } from "../trace/columns.ts";
 import type { Generation } from "../trace/generation.ts";
 import { Ev } from "../trace/spec.ts";
-import type { Pass } from "./pass.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 export interface LogOptions {
   /** How many are kept: the newest. */

@@ -19,7 +19,8 @@
 import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState } from "../trace/spec.ts";
 import type { Profile, ProfileSample } from "../pprof/profile.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
+import type { Pass } from "./tracker.ts";
+import type { TrackedBatch } from "./tracked.ts";
 import { SAMPLE_PERIOD_NS } from "./samples.ts";
 import { ScopeTracker, scopeTypes } from "./scope.ts";
 import type { Scope } from "./scope.ts";

@@ -4,8 +4,7 @@ import type { EventColumns } from "../trace/columns.ts";
 import { rangeName } from "../trace/events.ts";
 import { Ev, kindOf } from "../trace/spec.ts";
 import { Names } from "./names.ts";
-import type { Pass } from "./pass.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 /** Range names told apart; all but the kinds of stop-the-world (20 in Go 1.27) are known. */
 const MAX_RANGES = 256;

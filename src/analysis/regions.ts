@@ -9,7 +9,7 @@ import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState } from "../trace/spec.ts";
 import { isSystemGoroutine } from "./goroutines.ts";
 import { NameIndex, Names } from "./names.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
+import type { TrackedBatch } from "./tracked.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { widen } from "./slots.ts";
@@ -17,7 +17,7 @@ import { MAX_STACKS } from "./stacks.ts";
 import { timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import { restrided } from "./tracker.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 
 const MAX_REGION_NAMES = 4096;

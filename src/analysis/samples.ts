@@ -2,9 +2,8 @@
 
 import { Ev } from "../trace/spec.ts";
 import type { EventColumns } from "../trace/columns.ts";
-import type { Pass } from "./pass.ts";
 import { widen } from "./slots.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 /** ns between samples of one thread at the runtime's fixed rate of 100 Hz; the trace does not tell the rate. */
 export const SAMPLE_PERIOD_NS = 10_000_000;

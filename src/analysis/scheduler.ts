@@ -4,14 +4,14 @@
  */
 
 import { Ev, GoState, ProcState } from "../trace/spec.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
+import type { TrackedBatch } from "./tracked.ts";
 import { Series } from "./series.ts";
 import type { SeriesResult } from "./series.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { latencyBounds } from "./tasks.ts";
 import { widen } from "./slots.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 /** Buckets of one proc's series, and procs that have one; the busiest are told first. */
 const PROC_BUCKETS = 120;
@@ -22,6 +22,8 @@ const MAX_THREADS = 1 << 16;
 /** What made a goroutine runnable. `before` is a wait that began before the trace. */
 const causes = ["created", "unblocked", "preempted", "syscall", "before"] as const;
 type Cause = (typeof causes)[number];
+/** Events that no version makes a goroutine runnable by. */
+const OTHER = causes.indexOf("before");
 const causeOf = new Map<number, Cause>([
   [Ev.GoCreate, "created"],
   [Ev.GoCreateBlocked, "created"],
@@ -68,10 +70,9 @@ export interface ProcRow {
 }
 
 export class SchedulerPass implements Pass {
-  readonly #latency = new Sketch();
   readonly #byCause: readonly Sketch[] = causes.map(() => new Sketch());
   /** Index of a cause by event type. */
-  readonly #cause = new Int8Array(256).fill(-1);
+  readonly #cause = new Uint8Array(256).fill(OTHER);
   readonly #queue = new Series();
   readonly #running = new Series();
   readonly #syscalls = new Series();
@@ -115,9 +116,7 @@ export class SchedulerPass implements Pass {
         const at = time[i]!;
         if (left === GoState.Runnable) {
           const wait = at - since[i]!;
-          this.#latency.add(wait);
-          const cause = this.#cause[beganBy[i]!]!;
-          if (cause >= 0) this.#byCause[cause]!.add(wait);
+          this.#byCause[this.#cause[beganBy[i]!]!]!.add(wait);
           this.#settle(at);
           this.#queue.set(at, --this.#runnable);
         } else if (left === GoState.Running) this.#running.set(at, --this.#executing);
@@ -221,9 +220,11 @@ export class SchedulerPass implements Pass {
       });
     }
     const queue = this.#queue.result(tracker);
+    const latency = new Sketch();
+    for (const sketch of this.#byCause) latency.merge(sketch);
     return {
-      latency: this.#latency.distribution(),
-      histogram: this.#latency.histogram(latencyBounds),
+      latency: latency.distribution(),
+      histogram: latency.histogram(latencyBounds),
       by_cause: Object.fromEntries(causes.map((cause, i) => [cause, this.#byCause[i]!.distribution()])),
       run_queue: queue,
       run_queue_mean: this.#queue.mean(),

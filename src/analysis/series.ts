@@ -23,11 +23,17 @@ export class Series {
   readonly #buckets: number;
   #width = FIRST_WIDTH;
   #start = NaN;
-  /** Bucket of `#time`, and where the next one begins. */
-  #at = 0;
-  #next = 0;
   #time = NaN;
   #level = NaN;
+  // The bucket that time is in: kept beside the arrays, since a level changes a thousand times in it.
+  #at = 0;
+  /** Where the next one begins. */
+  #next = 0;
+  #leastNow = Infinity;
+  #greatestNow = -Infinity;
+  #areaNow = 0;
+  #knownNow = 0;
+  // The buckets before.
   readonly #min: Float64Array;
   readonly #max: Float64Array;
   /** Level × time, and the time for which there was one. */
@@ -55,33 +61,43 @@ export class Series {
 
   /** The level changes. Times must not fall. */
   set(time: number, level: number): void {
-    if (Number.isNaN(this.#start)) this.begin(time);
-    this.#hold(time);
+    if (time < this.#next) this.#add(time - this.#time);
+    else this.#hold(time);
+    this.#time = time;
     this.#level = level;
-    if (level < this.#min[this.#at]!) this.#min[this.#at] = level;
-    if (level > this.#max[this.#at]!) this.#max[this.#at] = level;
+    if (level < this.#leastNow) this.#leastNow = level;
+    if (level > this.#greatestNow) this.#greatestNow = level;
   }
 
-  /** The level stays as it is up to `time`. */
+  /** The level stays as it is up to `time`, which is in a later bucket. */
   #hold(time: number): void {
+    if (Number.isNaN(this.#start)) this.begin(time);
     while (time >= this.#next) {
       this.#add(this.#next - this.#time);
       this.#time = this.#next;
-      this.#at++;
-      if (this.#at === this.#buckets) this.#halve();
+      this.#store();
+      if (++this.#at === this.#buckets) this.#halve();
       this.#next = this.#start + (this.#at + 1) * this.#width;
-      const level = this.#level;
-      if (level < this.#min[this.#at]!) this.#min[this.#at] = level;
-      if (level > this.#max[this.#at]!) this.#max[this.#at] = level;
+      const known = this.#level === this.#level;
+      this.#leastNow = known ? this.#level : Infinity;
+      this.#greatestNow = known ? this.#level : -Infinity;
+      this.#areaNow = 0;
+      this.#knownNow = 0;
     }
     this.#add(time - this.#time);
-    this.#time = time;
   }
 
   #add(ns: number): void {
     if (this.#level !== this.#level) return;
-    this.#area[this.#at]! += this.#level * ns;
-    this.#known[this.#at]! += ns;
+    this.#areaNow += this.#level * ns;
+    this.#knownNow += ns;
+  }
+
+  #store(): void {
+    this.#min[this.#at] = this.#leastNow;
+    this.#max[this.#at] = this.#greatestNow;
+    this.#area[this.#at] = this.#areaNow;
+    this.#known[this.#at] = this.#knownNow;
   }
 
   #halve(): void {
@@ -103,7 +119,10 @@ export class Series {
   /** The series up to the trace's end. */
   result(tracker: GoroutineTracker): SeriesResult {
     if (Number.isNaN(this.#start)) return { bucket_ns: this.#width, min: [], mean: [], max: [] };
-    this.#hold(tracker.lastTime);
+    if (tracker.lastTime < this.#next) this.#add(tracker.lastTime - this.#time);
+    else this.#hold(tracker.lastTime);
+    this.#time = tracker.lastTime;
+    this.#store();
     const count = this.#at + 1;
     const each = (value: (i: number) => number): (number | null)[] =>
       Array.from({ length: count }, (_, i) => (this.#max[i] === -Infinity ? null : value(i)));
@@ -115,7 +134,7 @@ export class Series {
     };
   }
 
-  /** Mean over all the time for which there was a level; 0 if there was none. */
+  /** Mean over all the time of the result for which there was a level; 0 if there was none. After `result`. */
   mean(): number {
     let area = 0;
     let known = 0;
@@ -126,6 +145,7 @@ export class Series {
     return known === 0 ? 0 : area / known;
   }
 
+  /** The greatest level; 0 if there was none. After `result`. */
   max(): number {
     let max = -Infinity;
     for (let i = 0; i <= this.#at; i++) max = Math.max(max, this.#max[i]!);

@@ -10,7 +10,7 @@ import type { Generation } from "../trace/generation.ts";
 import { Ev } from "../trace/spec.ts";
 import { IdSet } from "./idset.ts";
 import { NameIndex, Names } from "./names.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
+import type { TrackedBatch } from "./tracked.ts";
 import type { RegionListener } from "./regions.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
@@ -18,7 +18,7 @@ import { SlotTable, widen } from "./slots.ts";
 import { timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import { restrided } from "./tracker.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 
 const MAX_TASK_NAMES = 4096;

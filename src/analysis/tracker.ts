@@ -17,10 +17,9 @@ import { emptyGeneration } from "../trace/generation.ts";
 import type { Generation } from "../trace/generation.ts";
 import { Ev, GoState, ProcState, specsOf } from "../trace/spec.ts";
 import { NameIndex, Names } from "./names.ts";
-import { TrackedBatch } from "./pass.ts";
-import type { Pass } from "./pass.ts";
 import { SlotTable, widen } from "./slots.ts";
 import { StackPool } from "./stacks.ts";
+import { TrackedBatch } from "./tracked.ts";
 
 /** Kinds of time a goroutine spends. Waits follow from `Time.wait`, one for each reason. */
 export const Time = { exec: 0, sched: 1, syscall: 2, syscallBlock: 3, wait: 4 } as const;
@@ -44,6 +43,17 @@ const ownStacks = new Uint8Array(256);
 for (const type of [Ev.GoStop, Ev.GoBlock, Ev.GoSyscallBegin, Ev.GoStatus, Ev.GoStatusStack])
   ownStacks[type] = OwnStack.stack;
 for (const type of [Ev.GoCreate, Ev.GoCreateBlocked]) ownStacks[type] = OwnStack.arg0;
+
+/** Something computed from the rows. analyse.ts says what is called when. */
+export interface Pass {
+  /** Event types `onRow` is called for. */
+  readonly types?: readonly number[];
+  onGeneration?(generation: Generation, tracker: GoroutineTracker): void;
+  onRow?(columns: EventColumns, row: number, tracker: GoroutineTracker): void;
+  onBatch?(batch: TrackedBatch, tracker: GoroutineTracker): void;
+  /** The trace is over. Goroutines still alive have slots: `tracker.alive()`. */
+  finish?(tracker: GoroutineTracker): void;
+}
 
 export class GoroutineTracker {
   /** Goroutine ids to slots. Also finds goroutines that ended in the current batch. */
@@ -108,13 +118,16 @@ export class GoroutineTracker {
   #groupOfStack = new Int32Array(512);
   readonly #forever = this.reasons.id("forever");
   readonly #passes: readonly Pass[];
-  readonly #onRow: (readonly Pass[] | undefined)[] = [];
+  /** Passes by the event types they take, and 1 for types that any takes. */
+  readonly #onRow: (readonly Pass[])[] = [];
+  readonly #taken = new Uint8Array(256);
 
   constructor(passes: readonly Pass[]) {
     this.#passes = passes;
     for (let type = 0; type < 256; type++) {
       const takers = passes.filter((pass) => pass.types?.includes(type) === true);
-      this.#onRow[type] = takers.length === 0 ? undefined : takers;
+      this.#onRow[type] = takers;
+      this.#taken[type] = takers.length === 0 ? 0 : 1;
     }
   }
 
@@ -202,6 +215,7 @@ export class GoroutineTracker {
   #walk(columns: EventColumns): void {
     const { length, type, time, from, to } = columns;
     const { counts } = this;
+    const taken = this.#taken;
     for (let i = 0; i < length; i++) {
       const kind = type[i]!;
       counts[kind]!++;
@@ -219,8 +233,7 @@ export class GoroutineTracker {
           break;
         default:
       }
-      const takers = this.#onRow[kind];
-      if (takers !== undefined) for (const pass of takers) pass.onRow!(columns, i, this);
+      if (taken[kind] === 1) for (const pass of this.#onRow[kind]!) pass.onRow!(columns, i, this);
     }
     if (length > 0) this.lastTime = time[length - 1]!;
     this.events += length;

@@ -8,8 +8,8 @@
  */
 
 import { Ev, GoState } from "../trace/spec.ts";
-import type { Pass, TrackedBatch } from "./pass.ts";
-import type { GoroutineTracker } from "./tracker.ts";
+import type { TrackedBatch } from "./tracked.ts";
+import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { widen } from "./slots.ts";
 
 /** What counts as not left to the program. */
