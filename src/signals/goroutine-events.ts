@@ -2,7 +2,7 @@
 
 import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState } from "../trace/spec.ts";
-import { RequestMark } from "./requests.ts";
+import { RequestMark } from "../analysis/requests.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** A goroutine seen for the first time. False if it is not followed. */

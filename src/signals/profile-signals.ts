@@ -2,7 +2,7 @@
 
 import { assertNever } from "../base/errors.ts";
 import type { Profile, ProfileFrame } from "../pprof/profile.ts";
-import { siteOf } from "./functions.ts";
+import { siteOf } from "../analysis/functions.ts";
 import { OTHER, UNKNOWN, cutText } from "./names.ts";
 import type { Observation } from "./signal.ts";
 

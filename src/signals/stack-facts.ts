@@ -4,10 +4,10 @@
  */
 
 import type { Generation } from "../trace/generation.ts";
-import { siteOf } from "./functions.ts";
+import { siteOf } from "../analysis/functions.ts";
 import { zeroed } from "./id-slots.ts";
 import type { Names } from "./names.ts";
-import { RequestMark, markStack } from "./requests.ts";
+import { RequestMark, markStack } from "../analysis/requests.ts";
 
 export class StackFacts {
   readonly #names: Names;

@@ -19,7 +19,7 @@ import { takeCensus } from "./census.ts";
 import { advanceRequest, appear, disappear, locate } from "./goroutine-events.ts";
 import { WORTH_A_LOOK_NS } from "./processors.ts";
 import { addRare, endFirstSyscall, endRegion, readReason } from "./rare-events.ts";
-import { RequestMark } from "./requests.ts";
+import { RequestMark } from "../analysis/requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { Observation } from "./signal.ts";
 import { DEFAULT_TRACE_SIGNAL_OPTIONS } from "./trace-signal-options.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { packageOf, siteOf } from "../../src/signals/functions.ts";
+import { packageOf, siteOf } from "../../src/analysis/functions.ts";
 import { Names, cutText } from "../../src/signals/names.ts";
-import { RequestMark, markStack } from "../../src/signals/requests.ts";
+import { RequestMark, markStack } from "../../src/analysis/requests.ts";
 
 describe("a function's name", () => {
   it.each([
