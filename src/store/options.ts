@@ -1,25 +1,10 @@
 import { z } from "zod";
-import { parseDuration } from "../base/duration.ts";
-import { parseSize } from "../base/size.ts";
-import type { Bytes, Milliseconds } from "../base/units.ts";
+import { duration, size } from "../schema/schema.ts";
 import { keyTemplateProblem, DEFAULT_KEY_TEMPLATE } from "./keys.ts";
-
-const duration = z.string().transform((text, context): Milliseconds => {
-  const value = parseDuration(text);
-  if (value === undefined) context.addIssue(`"${text}" is not a duration: write 500ms, 30s, 5m, 12h or 7d`);
-  return value ?? (0 as Milliseconds);
-});
-
-const size = z.union([z.string(), z.number()]).transform((text, context): Bytes => {
-  const value = parseSize(String(text));
-  if (value === undefined) context.addIssue(`"${text}" is not a size: write 512KiB, 10MiB or 1.5GiB`);
-  return value ?? (0 as Bytes);
-});
 
 const filesystemStore = z.strictObject({
   kind: z.literal("filesystem"),
-  /** The folder that captures are kept in. Made when it is not there. */
-  path: z.string().min(1),
+  path: z.string().min(1).describe("The folder that captures are kept in. Made when it is not there."),
 });
 
 /** S3 and what speaks its protocol: a preset sets what the server is known to need; each key below overrides it. */
@@ -50,30 +35,42 @@ const s3Encryption = z.discriminatedUnion("kind", [
 
 const s3Store = z.strictObject({
   kind: z.literal("s3"),
-  bucket: z.string().min(1),
-  /** Put before every key. */
+  bucket: z.string().min(1).describe("The bucket; it must be there."),
   prefix: z
     .string()
     .transform((prefix) => prefix.replace(/^\/+|\/+$/g, ""))
-    .default(""),
-  preset: z.enum(S3_PRESETS).default("aws"),
-  region: z.string().optional(),
-  endpoint: z.url({ protocol: /^https?$/ }).optional(),
-  path_style: z.boolean().optional(),
-  /** `when_supported` adds a CRC32 or SHA-256 to each request; many S3-likes want `when_required`. */
-  checksums: z.enum(["when_supported", "when_required"]).optional(),
-  credentials: s3Credentials.default({ kind: "default" }),
-  encryption: s3Encryption.default({ kind: "none" }),
-  storage_class: z.string().optional(),
-  /** Sent with each object where the server takes tags. */
-  tags: z.record(z.string().max(128), z.string().max(256)).default({}),
-  connect_timeout: duration.prefault("5s"),
-  /** A connection on which nothing moves for so long is given up; after such a failure, for up to 8 times as long. */
-  idle_timeout: duration.prefault("1m"),
-  /** The whole of one request, a part of 8 MiB on the slowest line included. */
-  request_timeout: duration.prefault("1h"),
-  /** Objects larger than this go up in parts of this size. */
-  part_size: size.prefault("8MiB"),
+    .default("")
+    .describe("Put before every key."),
+  preset: z.enum(S3_PRESETS).default("aws").describe("What the server is known to need."),
+  region: z.string().optional().describe("Unset: AWS_REGION or the profile's; with an endpoint, us-east-1."),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Of a server that is not AWS."),
+  path_style: z.boolean().optional().describe("https://host/bucket/key instead of https://bucket.host/key."),
+  checksums: z
+    .enum(["when_supported", "when_required"])
+    .optional()
+    .describe(
+      "`when_supported` adds a CRC32 or SHA-256 to each request; many S3-likes want `when_required`.",
+    ),
+  credentials: s3Credentials.default({ kind: "default" }).describe("Where the keys come from."),
+  encryption: s3Encryption.default({ kind: "none" }).describe("Server-side encryption to ask for."),
+  storage_class: z.string().optional().describe("Such as STANDARD_IA; unset: the bucket's."),
+  tags: z
+    .record(z.string().max(128), z.string().max(256))
+    .default({})
+    .describe("Sent with each object where the server takes tags."),
+  connect_timeout: duration().prefault("5s").describe("How long a connection may take to be made."),
+  idle_timeout: duration()
+    .prefault("1m")
+    .describe(
+      "A connection on which nothing moves for so long is given up; after such a failure, for up to 8 times as long.",
+    ),
+  request_timeout: duration()
+    .prefault("1h")
+    .describe("The whole of one request, a part of 8 MiB on the slowest line included."),
+  part_size: size().prefault("8MiB").describe("Objects larger than this go up in parts of this size."),
 });
 
 export const storeSchema = z.discriminatedUnion("kind", [filesystemStore, s3Store]);
@@ -81,35 +78,66 @@ export const storeSchema = z.discriminatedUnion("kind", [filesystemStore, s3Stor
 export const SPOOL_POLICIES = ["drop_oldest", "drop_new", "keep_worst"] as const;
 
 export const spoolSchema = z.strictObject({
-  /** A folder of this agent alone, on a disk that outlives it. */
-  path: z.string().min(1).default("gorewind-spool"),
-  max_bytes: size.prefault("2GiB"),
-  max_captures: z.number().int().positive().default(10_000),
-  /** What goes when the spool is full. Pinned and manual captures never make room for automatic ones. */
-  when_full: z.enum(SPOOL_POLICIES).default("keep_worst"),
-  /** How long a capture stays here after it is in the store. Such copies are the first to go when room is needed. */
-  keep_uploaded: duration.prefault("0s"),
+  path: z
+    .string()
+    .min(1)
+    .default("gorewind-spool")
+    .describe("A folder of this agent alone, on a disk that outlives it."),
+  max_bytes: size().prefault("2GiB").describe("The spool's quota, of whole captures."),
+  max_captures: z.number().int().positive().default(10_000).describe("The spool's quota in captures."),
+  when_full: z
+    .enum(SPOOL_POLICIES)
+    .default("keep_worst")
+    .describe(
+      "What goes when the spool is full. Pinned and manual captures never make room for automatic ones.",
+    ),
+  keep_uploaded: duration()
+    .prefault("0s")
+    .describe(
+      "How long a capture stays here after it is in the store. Such copies are the first to go when room is needed.",
+    ),
 });
 
 export const uploadSchema = z
   .strictObject({
-    key: z.string().default(DEFAULT_KEY_TEMPLATE),
-    concurrency: z.number().int().min(1).max(16).default(2),
-    /** Bytes a second over all uploads; without it, as fast as the line is. */
-    max_bytes_per_second: size.optional(),
-    /** The first delay after a failure; it doubles up to `max_delay`, and a random share of it is waited. */
-    min_delay: duration.prefault("1s"),
-    max_delay: duration.prefault("5m"),
-    /** Unset: a capture is tried until it is in the store or the spool's quota or retention drops it. */
-    give_up_after: duration.optional(),
-    /** `head`: size and checksum as the store says; `read`: the object is read back and hashed. */
-    verify: z.enum(["head", "read"]).default("head"),
-    /** How often new captures are added to the index beside them (Parquet, a file a day); `0` keeps no index. */
-    index_every: duration.prefault("1m"),
-    /** PEM of an Ed25519 private key: each manifest is signed, in `manifest.sig` beside it. */
-    sign_key_file: z.string().min(1).optional(),
-    /** Multipart uploads under our prefix that are older than this are aborted. */
-    abort_leftovers_after: duration.prefault("7d"),
+    key: z
+      .string()
+      .default(DEFAULT_KEY_TEMPLATE)
+      .describe(
+        "Where a capture lies in the store, made from {service}, {job}, {target}, {rule}, {severity}, {id}, {time}, {yyyy}, {mm}, {dd}, {hh}; it must hold {id}.",
+      ),
+    concurrency: z.number().int().min(1).max(16).default(2).describe("Captures uploaded at once."),
+    max_bytes_per_second: size()
+      .optional()
+      .describe("Bytes a second over all uploads; without it, as fast as the line is."),
+    min_delay: duration()
+      .prefault("1s")
+      .describe(
+        "The first delay after a failure; it doubles up to `max_delay`, and a random share of it is waited.",
+      ),
+    max_delay: duration().prefault("5m").describe("The longest delay after a failure."),
+    give_up_after: duration()
+      .optional()
+      .describe(
+        "Unset: a capture is tried until it is in the store or the spool's quota or retention drops it.",
+      ),
+    verify: z
+      .enum(["head", "read"])
+      .default("head")
+      .describe("`head`: size and checksum as the store says; `read`: the object is read back and hashed."),
+    index_every: duration()
+      .prefault("1m")
+      .describe(
+        "How often new captures are added to the index beside them (Parquet, a file a day); `0` keeps no index.",
+      ),
+    sign_key_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("PEM of an Ed25519 private key: each manifest is signed, in `manifest.sig` beside it."),
+    abort_leftovers_after: duration()
+      .prefault("7d")
+      .describe("Multipart uploads under our prefix that are older than this are aborted."),
   })
   .superRefine((upload, context) => {
     const problem = keyTemplateProblem(upload.key);
@@ -120,20 +148,26 @@ export const uploadSchema = z
   });
 
 const retentionLimits = z.strictObject({
-  max_age: duration.optional(),
-  max_bytes: size.optional(),
-  max_captures: z.number().int().positive().optional(),
-  /** So many of the worst, by severity and then by age, outlive the limits above. */
-  keep_worst: z.number().int().nonnegative().default(0),
+  max_age: duration().optional().describe("Older ones go."),
+  max_bytes: size().optional().describe("Beyond so many bytes the oldest go."),
+  max_captures: z.number().int().positive().optional().describe("Beyond so many the oldest go."),
+  keep_worst: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe("So many of the worst, by severity and then by age, outlive the limits above."),
 });
 
 /** Limits for each service. Pinned and manual captures always stay. */
 export const retentionSchema = z.strictObject({
-  /** What the agent deletes at the destination, of its own services only. Unset: nothing. */
-  store: retentionLimits.optional(),
-  /** What it gives up of what is not yet uploaded. Unset: only the spool's quota does. */
-  spool: retentionLimits.optional(),
-  every: duration.prefault("1h"),
+  store: retentionLimits
+    .optional()
+    .describe("What the agent deletes at the destination, of its own services only. Unset: nothing."),
+  spool: retentionLimits
+    .optional()
+    .describe("What it gives up of what is not yet uploaded. Unset: only the spool's quota does."),
+  every: duration().prefault("1h").describe("How often the limits are applied."),
 });
 
 export type StoreOptions = z.infer<typeof storeSchema>;
