@@ -31,6 +31,7 @@ export async function get(
       method,
       dispatcher,
       signal,
+      headers: { "accept-encoding": "identity" },
       headersTimeout: limits.headersTimeout,
       bodyTimeout: limits.idleTimeout,
     });

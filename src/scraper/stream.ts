@@ -41,6 +41,17 @@ export async function streamTrace(
   const url = targetUrl(target, options.path, { seconds: String(duration / 1000) });
   const response = await get(dispatcher, url, options, signal);
   if (response.statusCode !== 200) throw await refusal(response, url);
+  const packed = response.headers["content-encoding"] ?? "identity";
+  if (packed !== "identity") {
+    response.body.on("error", () => undefined).destroy();
+    throw new ScrapeError(
+      "format",
+      `${url.host} packs its trace as ${String(packed)}, which was not asked for`,
+      {
+        hint: "Something between the agent and the service compresses: a stream that is packed comes late and in lumps.",
+      },
+    );
+  }
   onOpen();
   return await drain(response, url, sink, signal);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { podTargets } from "../../src/discovery/pods.ts";
-import { KubeApi, pod } from "../support/kube-api.ts";
+import { KubeApi, podOf as pod } from "../support/kube-api.ts";
 import { discover, discoveryOptions } from "./support.ts";
 
 let folder: string;

@@ -29,7 +29,7 @@ const PATTERNS = [
 ];
 
 const name = fc.constantFrom(...NAMES);
-const value = fc.string({ unit: fc.constantFrom(..."aAbBc1.-:/_ éßΣ;"), maxLength: 8 });
+const value = fc.string({ unit: fc.constantFrom(...Array.from("aAbBc1.-:/_ éßΣ;")), maxLength: 8 });
 const source = {
   source_labels: fc.uniqueArray(fc.constantFrom(...NAMES, "__address__"), { minLength: 1, maxLength: 3 }),
   regex: fc.constantFrom(...PATTERNS),

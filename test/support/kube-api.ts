@@ -203,7 +203,7 @@ export class KubeApi implements AsyncDisposable {
 }
 
 /** A running pod with one container that serves pprof on `port`. */
-export function pod(
+export function podOf(
   name: string,
   options: {
     readonly namespace?: string;

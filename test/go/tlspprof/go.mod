@@ -1,0 +1,3 @@
+module tlspprof
+
+go 1.22
