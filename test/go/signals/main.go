@@ -153,17 +153,21 @@ func spin(until time.Time) {
 	}
 }
 
-// burn computes on every P for a second and a half. It says "burning" as it begins.
+// burn computes on every P for a second and a half. It says "burning" once all of them do.
 func burn() {
 	until := time.Now().Add(1500 * time.Millisecond)
-	var wait sync.WaitGroup
+	var wait, burning sync.WaitGroup
 	for p := 0; p < runtime.GOMAXPROCS(0); p++ {
 		wait.Add(1)
+		burning.Add(1)
 		go func() {
 			defer wait.Done()
+			spin(time.Now().Add(100 * time.Millisecond))
+			burning.Done()
 			spin(until)
 		}()
 	}
+	burning.Wait()
 	fmt.Println("burning")
 	wait.Wait()
 }
