@@ -19,6 +19,7 @@ const every = [
   "scraper",
   "recorder",
   "observe",
+  "governor",
   "discovery",
   "store",
   "telemetry",
@@ -39,6 +40,7 @@ const table = {
   analysis: { folders: ["base", "trace", "pprof"] },
   signals: { folders: ["base", "trace", "analysis", "pprof"] },
   triggers: { folders: ["base", "signals"] },
+  governor: { folders: ["base"] },
   capture: { folders: ["base", "ring", "triggers"], npm: ["zod"] },
 
   // The edges, where effects are.

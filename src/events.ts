@@ -1,4 +1,4 @@
-import type { ScrapeEvent } from "./agent/events.ts";
+import type { OverheadEvent, ScrapeEvent } from "./agent/events.ts";
 import type { CaptureEvent } from "./capture/events.ts";
 import type { ConfigEvent } from "./config/events.ts";
 import type { DiscoveryEvent } from "./discovery/events.ts";
@@ -26,6 +26,7 @@ export type AgentEvent =
   | RecorderEvent
   | ObserveEvent
   | ScrapeEvent
+  | OverheadEvent
   | TriggerEvent
   | CaptureEvent
   | StoreEvent

@@ -29,6 +29,10 @@ const io: CommandIo = {
   },
   now: Date.now,
   random: Math.random,
+  usage: () => {
+    const { user, system } = process.cpuUsage();
+    return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
+  },
   exit: (code) => process.exit(code),
 };
 

@@ -22,3 +22,13 @@ export type ScrapeEvent =
       readonly message: string;
       readonly hint?: string;
     };
+
+/** What recording costs a target: see `OverheadEstimate`. */
+export type OverheadEvent = {
+  readonly kind: "overhead.estimated";
+  readonly target: string;
+  readonly bytesPerSecond: number;
+  readonly eventsPerSecond: number;
+  readonly estimated: number;
+  readonly measured: number | undefined;
+};

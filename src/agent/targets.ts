@@ -120,8 +120,8 @@ export class TargetSet {
 }
 
 function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {
-  const { client, trace, ring, profiles, metrics, vars, probes, schedtrace } = scrape;
-  const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null];
+  const { client, trace, ring, profiles, metrics, vars, probes, schedtrace, budget } = scrape;
+  const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null, budget];
   return fingerprint([target, trust, client, trace, ring, ...beside]);
 }
 

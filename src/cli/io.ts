@@ -1,5 +1,11 @@
 import type { Environment } from "../config/yaml.ts";
 
+export interface ProcessUsage {
+  /** Processor time of all threads since the start, in seconds. */
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+}
+
 /** What a command has of the process. `main.ts` hands in the real one. */
 export interface CommandIo {
   readonly out: (text: string) => void;
@@ -21,5 +27,7 @@ export interface CommandIo {
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** What this process has used and holds. */
+  readonly usage: () => ProcessUsage;
   readonly exit: (code: number) => never;
 }

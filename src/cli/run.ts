@@ -6,6 +6,7 @@ import { milliseconds } from "../base/units.ts";
 import { Telemetry } from "../telemetry/telemetry.ts";
 import { systemClock } from "./clock.ts";
 import { readConfigFile } from "./config-file.ts";
+import { createHealthReader } from "./health.ts";
 import type { CommandIo } from "./io.ts";
 
 export interface RunOptions {
@@ -28,6 +29,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     telemetry,
     identity: { version: io.version, host: io.host },
     readConfig,
+    health: createHealthReader(io.usage, config.options.spool.path),
   });
   // A refused configuration was reported by the agent; it goes on with the one it has.
   const reload = (): void => void agent.reload().catch(() => undefined);

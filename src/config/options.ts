@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { bytes } from "../base/units.ts";
 import { discoveryFields, relabelConfig } from "../discovery/options.ts";
+import { budgetOptions } from "../governor/options.ts";
 import { httpOptions } from "../http/options.ts";
 import { analysisOptions } from "../observe/options.ts";
 import { ringOptions } from "../ring/options.ts";
@@ -50,6 +51,7 @@ const scrapeConfig = z
     ring: ringOptions.prefault({}),
     profiles: profileOptions.prefault({}),
     ...periodicFields,
+    budget: budgetOptions.describe("What recording may cost these targets."),
   })
   .superRefine(oneCredential)
   .superRefine(someTargets)
@@ -78,6 +80,7 @@ const scrapeConfig = z
     vars: raw.vars,
     probes: raw.probes,
     schedtrace: raw.schedtrace,
+    budget: raw.budget,
   }));
 
 export const configSchema = z

@@ -34,6 +34,7 @@ async function gorewind(args: readonly string[], env: Record<string, string> = {
     onSignal: () => () => undefined,
     now: () => 0,
     random: () => 0.5,
+    usage: () => ({ cpuSeconds: 0, residentBytes: 0 }),
     exit: (status) => {
       throw new Error(`exit ${status}`);
     },

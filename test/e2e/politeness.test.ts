@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,6 +153,72 @@ describe.skipIf(skip)("pprof by way of the agent", { timeout: 60_000 }, () => {
     );
     await sealed(agent, last + 1);
     expect((await memoryOf(shop.pid)).resident - before.resident).toBeLessThan(64 * 1024 * 1024);
+  });
+});
+
+describe.skipIf(skip)("the budget of a target", { timeout: 90_000 }, () => {
+  const budgeted = (shop: Shop, budget: string, more = ""): string => `
+scrape_configs:
+  - job_name: shop
+    static_configs: [{ targets: ["${new URL(shop.debugUrl).host}"] }]
+    metrics: { interval: 1s }
+    budget: ${budget}
+${more}`;
+
+  it("records for a part of the time when the trace is larger than it may be, and says so", async () => {
+    const shop = keep(await startShop({ args: ["-chatty"] }));
+    const agent = keep(
+      await startAgent({ config: budgeted(shop, "{ max_bytes_per_second: 4MiB, settle: 2s }") }),
+    );
+    const held = await agent.event((line) => line.event === "stream.held");
+    expect(held).toMatchObject({ how: "paused", level: "warn" });
+    expect(String(held["reason"])).toMatch(/the trace is .*MiB\/s, max_bytes_per_second is 4MiB/);
+    const [target] = await agent.targets();
+    expect(target).toMatchObject({ state: "paused", reason: held["reason"] });
+    const metrics = (await agent.get("/metrics")).text;
+    expect(metrics).toMatch(/gorewind_stream_held\{.*how="paused"\} 1/);
+    expect(metrics).toMatch(/gorewind_target_overhead_ratio\{.*by="estimate"\} 0\.\d+/);
+  });
+
+  it("goes on by itself after a pause, and estimates the cost by the service's own CPU", async () => {
+    const shop = keep(await startShop({ args: ["-load", "300"] }));
+    const agent = keep(await startAgent({ config: budgeted(shop, "{ max_overhead: 0.5%, settle: 2s }") }));
+    const held = await agent.event((line) => line.event === "stream.held");
+    expect(String(held["reason"])).toMatch(/an estimated \d.*% of its CPU, max_overhead is 0\.5%/);
+    await agent.event((line) => line.event === "stream.resumed", 40_000);
+    await agent.event(
+      (line) => line.event === "overhead.estimated" && typeof line["measured"] === "number",
+      60_000,
+    );
+  });
+
+  it("leaves a service alone whose memory is above its bound, by its process id", async () => {
+    const shop = keep(await startShop({ args: ["-load", "20"] }));
+    const pidFile = join(await folder(), "shop.pid");
+    await writeFile(pidFile, `${shop.pid}\n`);
+    const agent = keep(
+      await startAgent({ config: budgeted(shop, `{ max_memory: 1MiB, pid_file: ${pidFile} }`) }),
+    );
+    const held = await agent.event((line) => line.event === "stream.held");
+    expect(String(held["reason"])).toMatch(/of memory resident, above max_memory 1MiB/);
+  });
+
+  it("is not captured automatically while the agent itself is too large", async () => {
+    const shop = keep(await startShop({ args: ["-load", "20"] }));
+    const agent = keep(
+      await startAgent({
+        config: budgeted(
+          shop,
+          "{}",
+          `
+triggers: [{ name: slow, when: { signal: task_duration_seconds, above: 50ms } }]
+trigger_limits: { max_agent_memory: 1MiB }
+`,
+        ),
+      }),
+    );
+    const suppressed = await agent.event((line) => line.event === "trigger.suppressed");
+    expect(String(suppressed["msg"])).toMatch(/max_agent_memory is 1MiB/);
   });
 });
 

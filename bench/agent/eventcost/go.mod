@@ -1,0 +1,3 @@
+module example.com/eventcost
+
+go 1.22
