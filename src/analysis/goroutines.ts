@@ -26,7 +26,7 @@ export interface GoroutineRow extends TimeSplit {
 }
 
 /** What the worst goroutines of a group are chosen by. */
-export const worstBy = ["total", "exec", "sched_wait", "blocked"] as const;
+type WorstBy = "total" | "exec" | "sched_wait" | "blocked";
 
 /** All goroutines of one start function. The first nine fields are Go's own numbers, sums over the goroutines. */
 export interface GoroutineGroup extends TimeSplit {
@@ -43,7 +43,7 @@ export interface GoroutineGroup extends TimeSplit {
   readonly per_goroutine: Readonly<Record<string, Distribution>>;
   /** By kind of time: over single uninterrupted intervals that ended in the trace. */
   readonly per_interval: Readonly<Record<string, Distribution>>;
-  readonly worst: Readonly<Record<(typeof worstBy)[number], readonly GoroutineRow[]>>;
+  readonly worst: Readonly<Record<WorstBy, readonly GoroutineRow[]>>;
 }
 
 /** Intervals of one goroutine that are kept until it has a name; with more it counts as having none. */
@@ -58,7 +58,10 @@ interface Group {
   readonly perGoroutine: (Sketch | undefined)[];
   readonly perInterval: (Sketch | undefined)[];
   readonly ranges: Map<string, number>;
-  readonly worst: readonly Worst<GoroutineRow>[];
+  readonly byTotal: Worst<GoroutineRow>;
+  readonly byExec: Worst<GoroutineRow>;
+  readonly bySched: Worst<GoroutineRow>;
+  readonly byBlocked: Worst<GoroutineRow>;
 }
 
 export class GoroutinePass implements Pass {
@@ -69,7 +72,7 @@ export class GoroutinePass implements Pass {
   /** Intervals of goroutines that have no name yet, by slot. */
   readonly #unnamed = new Map<number, { readonly kind: number; readonly ns: number }[]>();
 
-  /** @param worst goroutines kept of each group, for each of `worstBy`. */
+  /** @param worst goroutines kept of each group, for each of `WorstBy`. */
   constructor(ranges: RangePass, worst: number) {
     this.#ranges = ranges;
     this.#worst = worst;
@@ -78,14 +81,16 @@ export class GoroutinePass implements Pass {
   onBatch(batch: TrackedBatch, tracker: GoroutineTracker): void {
     const { slot, since, reason, procLost, columns } = batch;
     const { length, from, time } = columns;
+    let unnamed = this.#unnamed.size > 0;
     for (let i = 0; i < length; i++) {
       const s = slot[i]!;
       if (s < 0) continue;
       const begin = since[i]!;
       if (begin !== begin) continue;
       const group = tracker.group[s]!;
-      if (group === 0 || this.#unnamed.size > 0) {
+      if (group === 0 || unnamed) {
         this.#addUnnamed(batch, i, group);
+        unnamed = this.#unnamed.size > 0;
         if (group === 0) continue;
       }
       const { perInterval } = this.#groups[group] ?? this.#group(group);
@@ -187,22 +192,28 @@ export class GoroutinePass implements Pass {
       for (const [name, ns] of Object.entries(ranges))
         group.ranges.set(name, (group.ranges.get(name) ?? 0) + ns);
     }
-    const values = [total, times[Time.exec]!, times[Time.sched]!, blocked];
-    let row: GoroutineRow | undefined;
-    for (let by = 0; by < values.length; by++) {
-      const worst = group.worst[by]!;
-      if (values[by] === 0 || !worst.takes(values[by]!)) continue;
-      row ??= {
-        id: tracker.slots.id(slot),
-        start_at_ns: tracker.created[slot]! - tracker.startTime,
-        began_before: tracker.old[slot] === 1,
-        end_at_ns: alive ? null : end - tracker.startTime,
-        ...timeSplit(times, 0, tracker),
-        total_ns: total,
-        range_ns: ranges ?? {},
-      };
-      worst.add(values[by]!, row);
-    }
+    const exec = times[Time.exec]!;
+    const sched = times[Time.sched]!;
+    const { byTotal, byExec, bySched, byBlocked } = group;
+    const takes =
+      byTotal.takes(total) ||
+      (exec > 0 && byExec.takes(exec)) ||
+      (sched > 0 && bySched.takes(sched)) ||
+      (blocked > 0 && byBlocked.takes(blocked));
+    if (!takes) return;
+    const row: GoroutineRow = {
+      id: tracker.slots.id(slot),
+      start_at_ns: tracker.created[slot]! - tracker.startTime,
+      began_before: tracker.old[slot] === 1,
+      end_at_ns: alive ? null : end - tracker.startTime,
+      ...timeSplit(times, 0, tracker),
+      total_ns: total,
+      range_ns: ranges ?? {},
+    };
+    byTotal.add(total, row);
+    if (exec > 0) byExec.add(exec, row);
+    if (sched > 0) bySched.add(sched, row);
+    if (blocked > 0) byBlocked.add(blocked, row);
   }
 
   #group(id: number): Group {
@@ -215,7 +226,10 @@ export class GoroutinePass implements Pass {
       perGoroutine: [],
       perInterval: [],
       ranges: new Map(),
-      worst: worstBy.map(() => new Worst<GoroutineRow>(this.#worst)),
+      byTotal: new Worst(this.#worst),
+      byExec: new Worst(this.#worst),
+      bySched: new Worst(this.#worst),
+      byBlocked: new Worst(this.#worst),
     });
   }
 
@@ -232,7 +246,6 @@ export class GoroutinePass implements Pass {
         });
         return byName;
       };
-      const [total, exec, sched, blocked] = group.worst;
       rows.push({
         name,
         count: group.count,
@@ -243,7 +256,12 @@ export class GoroutinePass implements Pass {
         alive: group.alive,
         per_goroutine: { total: group.totals.distribution(), ...distributions(group.perGoroutine) },
         per_interval: distributions(group.perInterval),
-        worst: { total: total!.items, exec: exec!.items, sched_wait: sched!.items, blocked: blocked!.items },
+        worst: {
+          total: group.byTotal.items,
+          exec: group.byExec.items,
+          sched_wait: group.bySched.items,
+          blocked: group.byBlocked.items,
+        },
       });
     });
     return rows.sort((a, b) => (a.name < b.name ? -1 : 1));

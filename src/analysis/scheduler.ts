@@ -10,7 +10,7 @@ import type { SeriesResult } from "./series.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { latencyBounds } from "./tasks.ts";
-import { widen } from "./slots.ts";
+import { SlotTable, widen } from "./slots.ts";
 import type { GoroutineTracker, Pass } from "./tracker.ts";
 
 /** Buckets of one proc's series, and procs that have one; the busiest are told first. */
@@ -93,7 +93,7 @@ export class SchedulerPass implements Pass {
   #procsRunning = 0;
   #gomaxprocs = 0;
   readonly #changes: { at_ns: number; procs: number }[] = [];
-  readonly #threads = new Set<number>();
+  readonly #threads = new SlotTable();
   #lastThread = -1;
 
   constructor() {
@@ -138,7 +138,8 @@ export class SchedulerPass implements Pass {
 
   #seeThread(thread: number): void {
     this.#lastThread = thread;
-    if (thread !== -1 && this.#threads.size < MAX_THREADS) this.#threads.add(thread);
+    if (thread === -1 || this.#threads.find(thread) >= 0) return;
+    if (this.#threads.count < MAX_THREADS) this.#threads.insert(thread);
   }
 
   /** Adds what was so since the last change. */
@@ -235,7 +236,7 @@ export class SchedulerPass implements Pass {
       in_syscall: this.#syscalls.result(tracker),
       gomaxprocs: this.#changes,
       procs,
-      threads: this.#threads.size,
+      threads: this.#threads.count,
     };
   }
 }
