@@ -9,7 +9,7 @@ import type { Observation } from "../signals/signal.ts";
 import type { PageAnswer, PageJob, TargetFacts } from "./protocol.ts";
 
 /** A profile of a huge heap unpacks to tens of megabytes; a bomb to more. */
-const MAX_UNPACKED = 256 * 1024 * 1024;
+const MAX_UNPACKED = 64 * 1024 * 1024;
 
 /** What a target's pages say, as observations. Keeps what two scrapes are compared by. */
 export class PageReader {
