@@ -58,7 +58,8 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
         `the target ${refused.address} cannot be watched: relabeling made its ${refused.reason} unusable`,
       );
     }
-    const twice = refused?.address ?? resolved.targets.find(({ name }) => names.has(name))?.address;
+    const twice =
+      refused?.address ?? resolved.merged[0] ?? resolved.targets.find(({ name }) => names.has(name))?.address;
     if (twice !== undefined) {
       throw problem(
         `the target ${twice} is listed twice in the job ${scrape.jobName}: a Go process has one tracer`,

@@ -30,7 +30,21 @@ export const relabelConfig = z
       .describe("Their values, joined, are what regex is held against."),
     separator: z.string().max(64).default(";"),
     regex: z.string().max(4096).default("(.*)").describe("RE2, matched against the whole text."),
-    modulus: z.int().min(1).optional().describe("hashmod: how many shards."),
+    modulus: z
+      .union(
+        [
+          z.int().min(1),
+          z
+            .string()
+            .regex(/^[1-9]\d{0,8}$/)
+            .transform(Number),
+        ],
+        {
+          error: "expected a number of shards, 1 or more",
+        },
+      )
+      .optional()
+      .describe("hashmod: how many shards."),
     target_label: z.string().max(256).optional().describe("The label that is written, or compared with."),
     replacement: z
       .string()

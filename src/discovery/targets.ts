@@ -25,8 +25,13 @@ export interface ResolvedTargets {
   readonly targets: readonly Target[];
   /** By relabeling, as somebody wished. */
   readonly dropped: number;
+  /** Addresses that became the very same target as another, such as the ports of one pod. */
+  readonly merged: readonly string[];
   readonly refused: readonly { readonly address: string; readonly reason: Refusal }[];
 }
+
+const isSame = (one: Target | undefined, other: Target): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);
 
 type Resolved =
   | { readonly kind: "target"; readonly target: Target }
@@ -39,7 +44,7 @@ const MAX_LABELS = 64;
 /** As for labels that are written into the configuration; longer ones are cut. */
 const MAX_LABEL_VALUE = 256;
 
-/** Every target of the groups, in their order; of two with one name, the first. */
+/** Every target of the groups, in their order; of two with one name but other labels, the first. */
 export function resolveTargets(
   rules: TargetRules,
   groups: readonly TargetGroup[],
@@ -47,17 +52,19 @@ export function resolveTargets(
 ): ResolvedTargets {
   const targets = new Map<string, Target>();
   const refused: { address: string; reason: Refusal }[] = [];
+  const merged: string[] = [];
   let dropped = 0;
   for (const group of groups) {
     for (const address of group.targets) {
       const resolved = resolve(rules, group.labels, address, trust);
       if (resolved.kind === "dropped") dropped++;
       else if (resolved.kind === "refused") refused.push({ address, reason: resolved.reason });
+      else if (isSame(targets.get(resolved.target.name), resolved.target)) merged.push(address);
       else if (targets.has(resolved.target.name)) refused.push({ address, reason: "duplicate" });
       else targets.set(resolved.target.name, resolved.target);
     }
   }
-  return { targets: [...targets.values()], dropped, refused };
+  return { targets: [...targets.values()], dropped, merged, refused };
 }
 
 function resolve(rules: TargetRules, labels: Labels, discovered: string, trust: AddressTrust): Resolved {

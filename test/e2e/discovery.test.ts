@@ -110,7 +110,7 @@ scrape_configs:
         }),
       );
     };
-    const [one, two] = shops as [Shop, Shop];
+    const [one, two] = shops;
     put("checkout-1", one);
     put("not-asked-for", two, { "gorewind.io/scrape": "false" });
     const agent = keep(
