@@ -13,6 +13,8 @@ const every = [
   "pprof",
   "ring",
   "analysis",
+  "report",
+  "convert",
   "signals",
   "triggers",
   "capture",
@@ -38,6 +40,8 @@ const table = {
   pprof: { folders: ["base"], npm: ["pprof-format"] },
   ring: { folders: ["base", "trace"] },
   analysis: { folders: ["base", "trace", "pprof"] },
+  report: { folders: ["base", "analysis"] },
+  convert: { folders: ["base", "trace", "analysis"] },
   signals: { folders: ["base", "trace", "analysis", "pprof"] },
   triggers: { folders: ["base", "signals"] },
   governor: { folders: ["base"] },
@@ -72,6 +76,8 @@ const table = {
     folders: ["base", "trace", "pprof", "ring", "analysis", "signals"],
     node: ["worker_threads", "zlib"],
   },
+
+  outside: { folders: ["base", "capture", "signals"], npm: ["undici", "croner", "zod"] },
 
   config: { folders: ["base", "schema"], npm: ["yaml", "zod"], node: ["crypto"] },
   agent: { folders: every, npm: ["undici"], node: ["*"] },

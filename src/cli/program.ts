@@ -5,6 +5,7 @@ import type { CheckArguments } from "./check.ts";
 import type { CommandIo } from "./io.ts";
 import { addTraceCommands } from "./trace/commands.ts";
 import type { ReplayArguments } from "./replay.ts";
+import { addReportCommands } from "./report-commands.ts";
 import type { TriggersArguments } from "./triggers.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
@@ -96,6 +97,7 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
       done(await replayCommand(files, args, io));
     });
 
+  addReportCommands(program, io, done);
   addTraceCommands(program, io, done);
   addCaptureCommands(program, io, done);
   return program;

@@ -1,0 +1,107 @@
+/** A report for a terminal: one screen, no line wider than `width`. */
+
+import type { Column, FindingView, Report, Section, Table } from "./model.ts";
+import { middle } from "./format.ts";
+import type { Paint } from "./paint.ts";
+
+export interface TextOptions {
+  readonly paint: Paint;
+  /** Characters of a line. Default 100. */
+  readonly width?: number;
+}
+
+const GAP = "  ";
+/** Below this a name says nothing any more. */
+const LEAST_NAME = 12;
+
+export function renderText(report: Report, { paint, width = 100 }: TextOptions): string {
+  const lines: string[] = [];
+  for (const line of wrap(report.headline.map(([key, value]) => `${key} ${value}`).join(" · "), width))
+    lines.push(line);
+  for (const caveat of report.caveats)
+    for (const line of wrap(`note: ${caveat}`, width)) lines.push(paint.warning(line));
+  lines.push(...findingLines(report.findings, paint, width));
+  for (const section of report.sections) lines.push("", ...sectionLines(section, paint, width));
+  return `${lines.join("\n")}\n`;
+}
+
+function findingLines(findings: readonly FindingView[] | undefined, paint: Paint, width: number): string[] {
+  if (findings === undefined) return [];
+  if (findings.length === 0) return ["", paint.good("Healthy: nothing stands out.")];
+  return findings.flatMap((finding) => {
+    const colour = finding.severity === "critical" ? paint.bad : paint.warning;
+    return [
+      "",
+      ...wrap(`${finding.severity.toUpperCase()}: ${finding.title}`, width).map(colour),
+      ...indented(finding.sentence, width),
+      ...finding.evidence.flatMap((line) => indented(`- ${line}`, width)).map(paint.dim),
+      ...indented(`→ ${finding.advice}`, width),
+    ];
+  });
+}
+
+function sectionLines({ title, summary, tables, notes }: Section, paint: Paint, width: number): string[] {
+  const heading = paint.heading(title) + (summary === undefined ? "" : `${GAP}${paint.dim(summary)}`);
+  return [
+    heading,
+    ...tables.filter(({ rows }) => rows.length > 0).flatMap((table) => tableLines(table, paint, width)),
+    ...notes.flatMap((note) => indented(note, width)),
+  ];
+}
+
+function indented(text: string, width: number): string[] {
+  return wrap(text, width - GAP.length).map((line) => GAP + line);
+}
+
+/** Columns that line up; names are shortened where the line would be too long. */
+function tableLines({ columns, rows }: Table, paint: Paint, width: number): string[] {
+  const widths = fit(columns, rows, width - GAP.length);
+  const line = (cells: readonly string[]): string => {
+    const padded = columns.map(({ align, shrink }, i) => {
+      const room = widths[i] ?? 0;
+      const cell = cells[i] ?? "";
+      const short = shrink === true ? middle(cell, room) : cell;
+      return align === "right" ? short.padStart(room) : short.padEnd(room);
+    });
+    return GAP + padded.join(GAP).trimEnd();
+  };
+  return [paint.dim(line(columns.map(({ title }) => title))), ...rows.map(line)];
+}
+
+function fit(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): number[] {
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  let over = widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) - width;
+  // The widest name gives way first.
+  while (over > 0) {
+    const widest = columns.reduce(
+      (best, { shrink }, i) =>
+        shrink === true && widths[i]! > LEAST_NAME && (best < 0 || widths[i]! > widths[best]!) ? i : best,
+      -1,
+    );
+    if (widest < 0) break;
+    widths[widest]!--;
+    over--;
+  }
+  return widths;
+}
+
+/** Breaks at blanks; a word that is longer than a line is broken where the line ends. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (let word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = "";
+    }
+    while (word.length > width) {
+      lines.push(word.slice(0, width));
+      word = word.slice(width);
+    }
+    line = line === "" ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines;
+}
