@@ -35,7 +35,8 @@ const SETTLE = milliseconds(100);
 export class DiscoverySet {
   readonly #deps: DiscoverySetDependencies;
   readonly #stopping = new AbortController();
-  readonly #stopped: Promise<void>[] = [];
+  /** Those that are on their way out. */
+  readonly #ending = new Set<Promise<void>>();
   #followed: ReadonlyMap<string, Followed> = new Map();
   #config: Config | undefined;
   /** Names of each job's targets, so that a limit refuses the new ones and not the old. */
@@ -65,7 +66,9 @@ export class DiscoverySet {
       }
     }
     for (const [key, each] of this.#followed) {
-      if (followed.get(key) !== each) this.#stopped.push(each.stop());
+      if (followed.get(key) === each) continue;
+      const ending = each.stop().finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
     }
     this.#followed = followed;
     const jobs = new Set([...followed.values()].map(({ job }) => job));
@@ -78,7 +81,7 @@ export class DiscoverySet {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([...[...this.#followed.values()].map((each) => each.stop()), ...this.#stopped]);
+    await Promise.all([...[...this.#followed.values()].map((each) => each.stop()), ...this.#ending]);
     await this.#publishing;
   }
 

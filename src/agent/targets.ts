@@ -40,7 +40,8 @@ export interface TargetSetDependencies {
 export class TargetSet {
   readonly #deps: TargetSetDependencies;
   readonly #watched = new Map<string, WatchedTarget>();
-  readonly #stopped: Promise<void>[] = [];
+  /** Those that are on their way out. */
+  readonly #stopping = new Set<Promise<void>>();
 
   constructor(deps: TargetSetDependencies) {
     this.#deps = deps;
@@ -65,7 +66,8 @@ export class TargetSet {
       const entry = wanted.get(name);
       if (entry !== undefined && fingerprintOf(entry) === watched.fingerprint) continue;
       this.#watched.delete(name);
-      this.#stopped.push(watched.stop());
+      const stopping = watched.stop().finally(() => this.#stopping.delete(stopping));
+      this.#stopping.add(stopping);
       this.#deps.onRemoved(name);
     }
     const fresh = configured.filter(({ target }) => !this.#watched.has(target.name));
@@ -75,7 +77,7 @@ export class TargetSet {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.all().map((watched) => watched.stop()), ...this.#stopped]);
+    await Promise.all([...this.all().map((watched) => watched.stop()), ...this.#stopping]);
   }
 
   #watch(entry: ConfiguredTarget, delay: Milliseconds): void {
