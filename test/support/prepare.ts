@@ -1,11 +1,14 @@
+import { chromiumUnavailable } from "./chromium.ts";
+import { dnsUnavailable } from "./dns.ts";
 import { GO_RELEASES, SHOP, buildGo, goUnavailable } from "./go.ts";
 import type { GoChoice } from "./go.ts";
+import { kustomizeUnavailable } from "./kustomize.ts";
 import { prometheusUnavailable } from "./prometheus.ts";
 import { s3Unavailable } from "./s3.ts";
 
 /**
  * Before a whole run, gets what the tests would otherwise each wait for: Go toolchains, the example service built
- * by each, the S3 servers, Prometheus. A part of the suite prepares what it needs by itself. What fails here is
+ * by each, the S3 servers, Prometheus, a browser. A part of the suite prepares what it needs by itself. What fails here is
  * not reported here: the tests that need it say so.
  */
 export async function setup(): Promise<void> {
@@ -18,7 +21,7 @@ export async function setup(): Promise<void> {
   const missing = await Promise.all(versions.map((version) => goUnavailable(version)));
   const available = versions.filter((_, index) => missing[index] === undefined);
 
-  say("building the example service with each, and the S3 server; fetching Ceph and Prometheus");
+  say("building the example service with each, and the S3 server; fetching Ceph, Chromium and Prometheus");
   await Promise.all([buildShops(available), s3Unavailable("versitygw"), installPackages()]);
   say("ready");
 }
@@ -33,7 +36,10 @@ async function buildShops(versions: readonly GoChoice[]): Promise<void> {
 /** apt does one thing at a time. */
 async function installPackages(): Promise<void> {
   await s3Unavailable("ceph");
+  await chromiumUnavailable();
   await prometheusUnavailable();
+  await dnsUnavailable();
+  await kustomizeUnavailable();
 }
 
 const started = performance.now();

@@ -18,7 +18,8 @@ export const style = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 48px; }
+main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 48px; overflow-wrap: anywhere; }
+h3, dd { min-width: 0; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; letter-spacing: -0.01em; }
 h2 { font-size: 18px; margin: 36px 0 4px; }
 h3 { font-size: 15px; margin: 0; overflow-wrap: anywhere; }
