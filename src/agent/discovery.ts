@@ -5,7 +5,7 @@ import type { ScrapeConfig } from "../config/options.ts";
 import { createDiscoverer, trustOf } from "../discovery/create.ts";
 import type { DiscoveryEvent } from "../discovery/events.ts";
 import type { DiscoveryOptions } from "../discovery/options.ts";
-import { resolveTargets, type Refusal, type TargetGroup } from "../discovery/targets.ts";
+import { resolveTargets, type KnownGroups, type Refusal, type TargetGroup } from "../discovery/targets.ts";
 import { fingerprint } from "../scraper/client/secret.ts";
 
 export interface DiscoverySetDependencies {
@@ -43,6 +43,8 @@ export class DiscoverySet {
   #active: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   /** What was reported of each job last. */
   readonly #resolved = new Map<string, string>();
+  /** Each reading of the configuration makes new ones. */
+  readonly #known = new WeakMap<ScrapeConfig, KnownGroups>();
   #publishing: Promise<void> | undefined;
 
   constructor(deps: DiscoverySetDependencies) {
@@ -150,11 +152,13 @@ export class DiscoverySet {
   #targetsOf(scrape: ScrapeConfig, config: Config, names: Set<string>): readonly ConfiguredTarget[] {
     const found = config.targets.filter((entry) => entry.scrape === scrape);
     const refused: { readonly address: string; readonly reason: Refusal }[] = [];
+    const known: KnownGroups = this.#known.get(scrape) ?? new WeakMap();
+    this.#known.set(scrape, known);
     let dropped = 0;
     for (const { job, options, groups } of this.#followed.values()) {
       if (job !== scrape.jobName) continue;
       const trust = trustOf(options);
-      const resolved = resolveTargets(rulesOf(scrape, config.options), groups, trust);
+      const resolved = resolveTargets(rulesOf(scrape, config.options), groups, trust, known);
       found.push(...resolved.targets.map((target) => ({ target, scrape, trust })));
       refused.push(...resolved.refused);
       dropped += resolved.dropped;

@@ -21,7 +21,10 @@ export function lifeSignals(event: RecorderEvent): readonly Observation[] {
     case "stream.held":
       return [gauge("stream_up", 0)];
     case "stream.refused": {
-      const answered = event.error.kind !== "connect" && event.error.kind !== "timeout";
+      const { kind } = event.error;
+      // The agent did not ask: that says nothing of the target.
+      if (kind === "credentials" || kind === "forbidden") return [gauge("stream_up", 0)];
+      const answered = kind !== "connect" && kind !== "timeout" && kind !== "tls";
       return [
         gauge("stream_up", 0),
         gauge("target_up", answered ? 1 : 0),

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
-import { milliseconds, type Milliseconds } from "../base/units.ts";
+import type { Milliseconds } from "../base/units.ts";
 import type { ConfiguredTarget } from "../config/load.ts";
 import type { ScrapeConfig } from "../config/options.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
@@ -11,6 +10,7 @@ import { createClient } from "../scraper/client/client.ts";
 import { fingerprint } from "../scraper/client/secret.ts";
 import type { Watched } from "./captures.ts";
 import type { PeriodicReads } from "./periodic/reads.ts";
+import { startDelay } from "./start-delay.ts";
 
 export interface WatchedTarget extends Watched {
   readonly scrape: ScrapeConfig;
@@ -73,7 +73,11 @@ export class TargetSet {
     const fresh = configured.filter(({ target }) => !this.#watched.has(target.name));
     const together = new Map<ScrapeConfig, number>();
     for (const { scrape } of fresh) together.set(scrape, (together.get(scrape) ?? 0) + 1);
-    for (const entry of fresh) this.#watch(entry, startDelay(entry, together.get(entry.scrape) ?? 1));
+    for (const entry of fresh)
+      this.#watch(
+        entry,
+        startDelay(entry.target.name, entry.scrape.startSpread, together.get(entry.scrape) ?? 1),
+      );
   }
 
   async stop(): Promise<void> {
@@ -125,17 +129,4 @@ function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {
   const { client, trace, ring, profiles, metrics, vars, probes, schedtrace, budget } = scrape;
   const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null, budget];
   return fingerprint([target, trust, client, trace, ring, ...beside]);
-}
-
-const SPREAD_EACH = 25;
-const SPREAD_MOST = 5000;
-
-/**
- * When a target's stream begins, counted from now: a moment of its own within the spread, the same in every run, so that
- * neither the agent nor its targets begin everything at once.
- */
-function startDelay({ target, scrape }: ConfiguredTarget, together: number): Milliseconds {
-  const spread = scrape.startSpread ?? (together === 1 ? 0 : Math.min(SPREAD_MOST, together * SPREAD_EACH));
-  const fraction = createHash("md5").update(target.name).digest().readUInt32BE() / 2 ** 32;
-  return milliseconds(Math.floor(spread * fraction));
 }

@@ -55,7 +55,7 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
     const [refused] = resolved.refused;
     if (refused !== undefined && refused.reason !== "duplicate") {
       throw problem(
-        `the target ${refused.address} cannot be watched: relabeling made its ${refused.reason} unusable`,
+        `the target ${refused.address} cannot be watched: its ${refused.reason} is unusable as written, or as relabeling made it`,
       );
     }
     const twice =

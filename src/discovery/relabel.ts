@@ -36,10 +36,14 @@ export type Labels = Readonly<Record<string, string>>;
 
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-/** The labels after every rule, or undefined when one of them dropped the target. A label without a value is none. */
-export function relabel(labels: Labels, rules: readonly RelabelRule[]): Labels | undefined {
-  const set = new Map(Object.entries(labels).filter(([, value]) => value !== ""));
-  return rules.every((rule) => apply(rule, set)) ? Object.fromEntries(set) : undefined;
+/**
+ * Applies every rule to `labels`, in place: a cluster has many pods and a pod many labels. A label without a value is
+ * none, and must not be among them.
+ *
+ * @returns whether the target stays.
+ */
+export function relabel(labels: Map<string, string>, rules: readonly RelabelRule[]): boolean {
+  return rules.every((rule) => apply(rule, labels));
 }
 
 /** Whether the target stays. */

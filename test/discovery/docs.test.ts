@@ -13,7 +13,12 @@ describe("docs/targets.md", () => {
   it.each([
     ...Object.keys(discoveryFields),
     ...Object.keys(clientFields),
-    ...["static_configs", "relabel_configs", "scheme", "body_size_limit", "target_limit", "start_spread"],
+    "static_configs",
+    "relabel_configs",
+    "scheme",
+    "body_size_limit",
+    "target_limit",
+    "start_spread",
   ])("has an example of %s", (option) => {
     expect(examples.some((yaml) => yaml.includes(`${option}:`))).toBe(true);
   });

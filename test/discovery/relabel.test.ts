@@ -6,11 +6,14 @@ import { anchoredRegex, expand, RegexError } from "../../src/discovery/regex.ts"
 import { relabel, type Labels } from "../../src/discovery/relabel.ts";
 
 type Rule = Record<string, unknown>;
-const after = (labels: Labels, ...rules: Rule[]): Labels | undefined =>
-  relabel(
-    labels,
+const after = (labels: Labels, ...rules: Rule[]): Labels | undefined => {
+  const set = new Map(Object.entries(labels).filter(([, value]) => value !== ""));
+  const stays = relabel(
+    set,
     rules.map((rule) => relabelConfig.parse(rule)),
   );
+  return stays ? Object.fromEntries(set) : undefined;
+};
 
 const labels: Labels = {
   __address__: "10.0.0.7:8080",

@@ -92,7 +92,8 @@ describe("resolveTargets", () => {
     ["[2002:a9fe:a9fe::]:80", "discovered-loopback", ["forbidden"]],
     ["169.254.169.254:80", "discovered-loopback", ["forbidden"]],
     ["2852039166:80", "discovered-loopback", ["forbidden"]],
-    ["[fe80::1%eth0]:80", "discovered-loopback", ["forbidden"]],
+    ["[fe80::1]:80", "discovered-loopback", ["forbidden"]],
+    ["[fe80::1%eth0]:80", "configured", ["address"]],
     ["[fd00:ec2::254]:80", "discovered-loopback", ["forbidden"]],
     ["100.100.100.200:80", "discovered-loopback", ["forbidden"]],
     ["0.0.0.0:80", "discovered-loopback", ["forbidden"]],
@@ -103,6 +104,7 @@ describe("resolveTargets", () => {
     ["user@a:1", "configured", ["address"]],
     ["a:99999", "configured", ["address"]],
     ["a b:1", "configured", ["address"]],
+    ["a\0", "configured", ["address"]],
     ["a:1?x#y", "configured", ["address"]],
   ])("%s that is %s is refused for %j", (address, trust, reasons) => {
     expect(refusals(address, trust)).toEqual(reasons);
@@ -117,7 +119,7 @@ describe("resolveTargets", () => {
           expect([url.username, url.search, url.hash, url.pathname]).toEqual(["", "", "", "/debug"]);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     );
   });
 

@@ -97,7 +97,7 @@ export function guardedLookup(trust: AddressTrust): LookupFunction {
 export function refusedLiteral(address: string, trust: AddressTrust): string | undefined {
   if (trust === "configured" || address.startsWith("unix:")) return undefined;
   // The URL parser knows the other spellings of an IPv4 address, 0x7f.1 and 2130706433.
-  const { hostname } = new URL(`http://${address.replace(/%\w+\]/, "]")}`);
+  const { hostname } = new URL(`http://${address}/`);
   const host = hostname.replace(/^\[|\]$/g, "");
   return isIP(host) === 0 ? undefined : refusedAddress(host, trust);
 }
