@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ScrapeError } from "../../src/base/errors.ts";
@@ -12,7 +13,9 @@ import { createClient } from "../../src/scraper/client/client.ts";
 import type { AddressTrust } from "../../src/scraper/client/guard.ts";
 import { clientFields, clientOf } from "../../src/scraper/client/options.ts";
 import { fingerprint } from "../../src/scraper/client/secret.ts";
+import { traceOptions } from "../../src/scraper/options.ts";
 import { get } from "../../src/scraper/request.ts";
+import { streamTrace } from "../../src/scraper/stream.ts";
 import { buildGo, goUnavailable } from "../support/go.ts";
 import { start } from "../support/process.ts";
 import { requireOrSkip } from "../support/require.ts";
@@ -174,6 +177,48 @@ describe("redirects", () => {
     expect(seen).toEqual(["/here Bearer t", "/end Bearer t"]);
     expect(await failureOf(ask(`http://${address}/meta`))).toMatchObject({ kind: "forbidden" });
     expect(await failureOf(ask(`http://${address}/other`))).toMatchObject({ kind: "forbidden" });
+  });
+});
+
+describe("a trace", () => {
+  const trace = traceOptions.parse({});
+  const stream = async (answer: { headers: Record<string, string>; body?: string; status?: number }) => {
+    const address = await serve(() => answer);
+    const dispatcher = createClient(options({}), { address, trust: "configured", folder });
+    open.push(() => dispatcher.destroy());
+    const target = { name: "t", job: "t", address, scheme: "http", labels: {} } as const;
+    let opened = false;
+    const ended = streamTrace(
+      dispatcher,
+      target,
+      trace,
+      milliseconds(1000),
+      () => {
+        opened = true;
+      },
+      () => true,
+      new AbortController().signal,
+    );
+    const error = await failureOf(ended);
+    expect(opened).toBe(false);
+    return error;
+  };
+
+  it("that comes packed is refused before a byte of it is unpacked", async () => {
+    const body = gzipSync(Buffer.alloc(1024 * 1024)).toString("latin1");
+    const error = await stream({ headers: { "content-encoding": "gzip" }, body });
+    expect(error).toMatchObject({
+      kind: "format",
+      message: expect.stringMatching(/packs its trace as gzip/) as string,
+    });
+  });
+
+  it("is not looked for where a redirect leads", async () => {
+    const error = await stream({ status: 307, headers: { location: "http://169.254.169.254/" } });
+    expect(error).toMatchObject({
+      kind: "status",
+      hint: expect.stringMatching(/Redirects are not followed/) as string,
+    });
   });
 });
 
