@@ -73,7 +73,7 @@ const table = {
   // Two stages that join a pure one to its effect.
   recorder: { folders: ["base", "ring", "scraper"], npm: ["undici"] },
   observe: {
-    folders: ["base", "trace", "pprof", "ring", "analysis", "signals"],
+    folders: ["base", "trace", "pprof", "ring", "analysis", "report", "signals"],
     node: ["worker_threads", "zlib"],
   },
 

@@ -3,6 +3,7 @@ import type { CaptureEvent } from "./capture/events.ts";
 import type { ConfigEvent } from "./config/events.ts";
 import type { DiscoveryEvent } from "./discovery/events.ts";
 import type { ObserveEvent } from "./observe/events.ts";
+import type { OutsideEvent } from "./outside/events.ts";
 import type { RecorderEvent } from "./recorder/events.ts";
 import type { StoreEvent } from "./store/events.ts";
 import type { TriggerEvent } from "./triggers/events.ts";
@@ -28,10 +29,9 @@ export type AgentEvent =
   | ScrapeEvent
   | OverheadEvent
   | TriggerEvent
+  | OutsideEvent
   | CaptureEvent
   | StoreEvent
   | DiscoveryEvent
   | ConfigEvent
   | LifeEvent;
-
-export type Emit = (event: AgentEvent) => void;

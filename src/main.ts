@@ -10,6 +10,9 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
   version: string;
 };
 
+// Node 20 is supported as long as the pinned SDK supports it; its reminder of January 2027 is not for operators.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
+
 const io: CommandIo = {
   out: (text) => void process.stdout.write(text),
   write: async (text) => {

@@ -1,19 +1,22 @@
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, errorMessage } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
+import { TRACE_NAME } from "../capture/manifest.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
+import { Outside } from "../outside/outside.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
 import { Judge } from "./judge.ts";
 import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { Target } from "../scraper/target.ts";
 import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
+import { linksOf } from "../store/catalog/commands.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Fired } from "../triggers/decision.ts";
@@ -45,6 +48,8 @@ export interface AgentDependencies {
 /** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
 const DRAIN_CAPTURES = milliseconds(8000);
 const HEALTH_EVERY = milliseconds(5000);
+/** How long a link in a notification works: a week, the longest that S3 signs. */
+const LINK_SECONDS = 7 * 86_400;
 const DRAIN_UPLOADS = milliseconds(5000);
 
 /**
@@ -65,6 +70,7 @@ export class Agent {
   readonly #live: LiveTraces;
   readonly #overheads: Overheads;
   readonly #shelf: Shelf;
+  #outside: Outside;
   #config: Config;
   #http: HttpServer | undefined;
 
@@ -121,6 +127,7 @@ export class Agent {
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       maxConcurrent: config.options.capture.maxConcurrent,
     });
+    this.#outside = this.#createOutside(config);
     this.#judge = new Judge(triggerOptionsOf(config), {
       clock,
       random,
@@ -174,6 +181,7 @@ export class Agent {
         reload: () => this.reload(),
         trigger: (target, reason, capture) =>
           this.#captures.fire(this.#judge.manual(target, reason, { capture })),
+        alert: (body) => this.#outside.alert(body),
         triggers: (filter) => this.#judge.engine.explain(clock.now(), filter),
         pprof: createPprofApi({
           targets: this.#targets,
@@ -225,6 +233,8 @@ export class Agent {
       requireRestartless(this.#config, next);
       this.#config = next;
       this.#judge.reload(triggerOptionsOf(next));
+      await this.#outside.stop();
+      this.#outside = this.#createOutside(next);
       this.#apply(next);
     } catch (error) {
       if (error instanceof ConfigError) {
@@ -243,6 +253,7 @@ export class Agent {
     await this.#discovery.stop();
     await this.#targets.stop();
     await this.#drainUploads();
+    await this.#outside.stop();
     await Promise.all(this.#background);
     await this.#pool.close();
     await this.#shipping.close();
@@ -253,6 +264,7 @@ export class Agent {
   #apply(config: Config): void {
     this.#deps.telemetry.setLogLevel(config.options.log);
     this.#discovery.apply(config);
+    this.#outside.start();
     const { hash, file, targets, options } = config;
     this.#emit({
       kind: "config.loaded",
@@ -342,6 +354,32 @@ export class Agent {
     this.#deps.telemetry.removeTarget(target);
   }
 
+  #createOutside({ options }: Config): Outside {
+    return new Outside(options, {
+      clock: this.#deps.clock,
+      emit: (event) => this.#emit(event),
+      targets: () => this.#targets.all().map(({ target }) => target),
+      observe: (name, observations) => {
+        const watched = this.#targets.get(name);
+        if (watched !== undefined) this.#observe(watched.target, "external", milliseconds(0), observations);
+      },
+    });
+  }
+
+  async #notify(id: string): Promise<void> {
+    const { store, catalog } = this.#shipping;
+    const { signal } = this.#uploading;
+    try {
+      const capture = await this.#shelf.find(id, signal);
+      if (capture === undefined) return;
+      const { manifest, location, prefix } = capture;
+      const links = await linksOf(catalog, { manifest, prefix }, LINK_SECONDS, signal);
+      this.#outside.stored(manifest, store.location, location, links?.[TRACE_NAME]);
+    } catch (error) {
+      this.#emit({ kind: "notification.failed", to: "everyone", id, message: errorMessage(error) });
+    }
+  }
+
   /** Captures the target, and the neighbours that the rule asks for, over the same window. */
   #fire(firing: Fired): void {
     const id = this.#captures.fire(firing);
@@ -363,7 +401,10 @@ export class Agent {
   #emit(event: AgentEvent): void {
     this.#deps.telemetry.emit(event);
     this.#overheads.hear(event);
-    if (event.kind === "upload.completed") this.#shelf.stored(event.id, event.prefix);
+    if (event.kind === "upload.completed") {
+      this.#shelf.stored(event.id, event.prefix);
+      if (this.#outside.wantsNotices) void this.#notify(event.id);
+    }
     if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
       this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());
     }

@@ -14,6 +14,7 @@ export interface ApiParts {
   readonly reload: () => Promise<void>;
   readonly trigger: (target: string, reason: string, capture: CaptureRequest) => string | undefined;
   readonly triggers: AgentApi["triggers"];
+  readonly alert: AgentApi["alert"];
   readonly pprof: PprofApi;
 }
 
@@ -34,6 +35,7 @@ export function createAgentApi(parts: ApiParts): AgentApi {
     download: (id, file, signal) => shelf.download(id, file, signal),
     trigger: (target, request) => parts.trigger(target, request.reason, captureOf(request)),
     triggers: parts.triggers,
+    alert: parts.alert,
     resolveTarget: (name) => resolveTarget(targets, name),
     pprof: parts.pprof,
     yield: async (name, duration, reason) => {

@@ -6,6 +6,7 @@ import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { budgetOptions } from "../governor/options.ts";
 import { httpOptions } from "../http/options.ts";
 import { analysisOptions } from "../observe/options.ts";
+import { notificationsOptions, promqlOptions, schedulesOptions } from "../outside/options.ts";
 import { ringOptions } from "../ring/options.ts";
 import { duration, labels, size } from "../schema/schema.ts";
 import { clientFields, clientOf, oneCredential } from "../scraper/client/options.ts";
@@ -99,6 +100,9 @@ export const configSchema = z
     trigger_defaults: triggerDefaultsOptions,
     trigger_templates: triggerTemplatesOptions,
     trigger_limits: triggerLimitsOptions,
+    schedules: schedulesOptions,
+    promql: promqlOptions,
+    notifications: notificationsOptions,
     store: storeSchema
       .prefault({ kind: "filesystem", path: "gorewind-captures" })
       .describe("Where captures go: a folder, or S3-compatible object storage."),

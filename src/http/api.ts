@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { parseDuration } from "../base/duration.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -64,6 +66,8 @@ export interface AgentApi {
   trigger(target: string, request: ManualCapture): string | undefined;
   /** Why each rule fires, or does not. Plain data. */
   triggers(filter: { readonly rule?: string; readonly target?: string }): readonly unknown[];
+  /** Alertmanager's webhook: how many targets its firing alerts are about. @throws {z.ZodError} it is no such body. */
+  alert(body: unknown): number;
   /** The one target `name` means: its name, or its job or address where that is unique. */
   resolveTarget(name: string): string | undefined;
   /** Lets the target's tracer go for so long. Resolves, when it is free, with until when; undefined: it was not. */
@@ -75,6 +79,8 @@ export interface AgentApi {
 
 const MAX_LISTED = 1000;
 const MAX_REASON = 500;
+/** Bytes of one webhook body. */
+const MAX_ALERTS = 1024 * 1024;
 const MAX_YIELD_MS = 86_400_000;
 
 /** The agent's HTTP interface. Errors are JSON: `{ error, hint? }`. */
@@ -108,6 +114,14 @@ export function createApi(agent: AgentApi): Hono {
     const target = c.req.query("target");
     const filter = { ...(rule !== undefined && { rule }), ...(target !== undefined && { target }) };
     return c.json({ triggers: agent.triggers(filter) });
+  });
+  app.post("/api/v1/alerts", bodyLimit({ maxSize: MAX_ALERTS }), async (c) => {
+    try {
+      return c.json({ targets: agent.alert(await c.req.json()) });
+    } catch (error) {
+      const hint = "Alertmanager's webhook_config posts what is expected here, version 4.";
+      return c.json({ error: `no alerts: ${errorMessage(error).slice(0, 300)}`, hint }, 400);
+    }
   });
   app.get("/api/v1/captures", async (c) => {
     const limit = Number(c.req.query("limit") ?? 100);
@@ -184,6 +198,7 @@ function notFound(c: Context, what: string): Response {
 }
 
 function answerError(error: Error, c: Context): Response {
+  if (error instanceof HTTPException) return c.json({ error: error.message || "refused" }, error.status);
   if (error instanceof ConfigError) {
     return c.json(
       { error: "the configuration cannot be used; the one before goes on", problems: error.problems },

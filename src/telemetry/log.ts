@@ -179,6 +179,21 @@ function describeOther(
       return { level: "error", message: `the capture of ${event.target} failed: ${event.message}`, fields };
     case "capture.refused":
       return { level: "warn", message: event.message, fields };
+    case "promql.failed":
+      return {
+        level: "warn",
+        message: `the query ${event.query} was not answered and is asked again: ${event.message}`,
+        fields,
+        once: once(`promql ${event.query}`, event.message),
+      };
+    case "notification.sent":
+      return { level: "debug", message: `told ${event.to} of ${event.id}`, fields };
+    case "notification.failed":
+      return {
+        level: "warn",
+        message: `could not tell ${event.to} of ${event.id}: ${event.message}`,
+        fields,
+      };
     case "config.loaded":
       return { level: "info", message: `configuration ${event.file} is in use`, fields };
     case "config.rejected":

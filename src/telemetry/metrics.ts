@@ -171,6 +171,11 @@ export class Metrics {
     "Captures that retention deleted, by reason.",
     ["reason"],
   );
+  readonly #notifications = this.#counter(
+    "gorewind_notifications_total",
+    "Receivers told of a stored capture, by outcome: sent, failed.",
+    ["outcome"],
+  );
   readonly #problems = this.#counter(
     "gorewind_problems_total",
     "Things that went wrong and fit nowhere else, by code.",
@@ -433,6 +438,13 @@ export class Metrics {
         for (const state of ["active", "dropped", ...REFUSALS]) {
           this.#discoveryTargets.remove({ job: event.job, state });
         }
+        return;
+      case "promql.failed":
+        this.#problems.inc({ code: "promql_failed" });
+        return;
+      case "notification.sent":
+      case "notification.failed":
+        this.#notifications.inc({ outcome: event.kind === "notification.sent" ? "sent" : "failed" });
         return;
       case "config.loaded":
         this.#reloadOk.set(1);

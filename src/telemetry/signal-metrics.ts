@@ -57,13 +57,16 @@ class SignalMetric {
       series.value = observation.values.at(-1) ?? series.value;
       return true;
     }
-    for (const value of observation.values) {
+    // A bound may have thinned the values out: each one kept stands for as many.
+    const { values, total = values.length } = observation;
+    const weight = values.length === 0 ? 0 : total / values.length;
+    for (const value of values) {
       let bucket = 0;
       while (bucket < SECONDS_BUCKETS.length && value > (SECONDS_BUCKETS[bucket] ?? Infinity)) bucket++;
-      series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
-      series.sum += value;
+      series.buckets[bucket] = (series.buckets[bucket] ?? 0) + weight;
+      series.sum += value * weight;
     }
-    series.count += observation.values.length;
+    series.count += total;
     return true;
   }
 

@@ -26,6 +26,7 @@ function api(more: Partial<AgentApi> = {}) {
     capture: () => Promise.resolve(undefined),
     download: () => Promise.resolve(undefined),
     triggers: () => [],
+    alert: () => 0,
     trigger: () => "20260101t000000000-abc",
     yield: () => Promise.resolve("2026-01-01T00:05:00.000Z"),
     takeBack: () => undefined,

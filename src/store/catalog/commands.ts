@@ -92,7 +92,7 @@ export async function removeCapture(
 /** Links to each file and to the manifest, or undefined where the store can make none. */
 export async function linksOf(
   catalog: Catalog,
-  { manifest, prefix }: CaptureAt,
+  { manifest, prefix }: Pick<CaptureAt, "manifest" | "prefix">,
   expiresInSeconds: number,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>> | undefined> {

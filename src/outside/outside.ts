@@ -1,0 +1,117 @@
+import type { Clock } from "../base/clock.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { Manifest } from "../capture/manifest.ts";
+import type { Labels, Observation } from "../signals/signal.ts";
+import { parseAlerts } from "./alerts.ts";
+import type { OutsideEvent } from "./events.ts";
+import { isAbout } from "./match.ts";
+import { notify, noticeOf } from "./notify.ts";
+import type { Notification, PromqlQuery, Schedule } from "./options.ts";
+import { pollPrometheus } from "./promql.ts";
+import { runSchedule } from "./schedule.ts";
+
+export interface OutsideOptions {
+  readonly schedules: readonly Schedule[];
+  readonly promql: readonly PromqlQuery[];
+  readonly notifications: readonly Notification[];
+}
+
+export interface OutsideDependencies {
+  readonly clock: Clock;
+  readonly emit: (event: OutsideEvent) => void;
+  /** Names and labels of what is watched now. */
+  readonly targets: () => readonly { readonly name: string; readonly labels: Labels }[];
+  /** Hands observations of one target to the rules. */
+  readonly observe: (target: string, observations: readonly Observation[]) => void;
+}
+
+/** Notifications that may wait for their receivers at once; more are dropped and counted. */
+const MAX_NOTICES = 100;
+
+/** The world around: alerts that come in, schedules, queries of a Prometheus server, and who is told of captures. */
+export class Outside {
+  readonly #options: OutsideOptions;
+  readonly #deps: OutsideDependencies;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  #notices = 0;
+
+  constructor(options: OutsideOptions, deps: OutsideDependencies) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  start(): void {
+    const { signal } = this.#stopping;
+    const { clock } = this.#deps;
+    for (const schedule of this.#options.schedules) {
+      const observation = { signal: "schedule", labels: { schedule: schedule.name }, values: [1] };
+      this.#running.push(runSchedule(schedule, clock, () => this.#tell({}, observation), signal));
+    }
+    for (const query of this.#options.promql) {
+      this.#running.push(
+        pollPrometheus(
+          query,
+          clock,
+          (values) => values.forEach(({ labels, observation }) => this.#tell(labels, observation)),
+          (message) => this.#deps.emit({ kind: "promql.failed", query: query.name, message }),
+          signal,
+        ),
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#running);
+  }
+
+  /** Alertmanager's webhook. Returns how many targets each firing alert was about. @throws {z.ZodError} */
+  alert(body: unknown): number {
+    return parseAlerts(body).reduce(
+      (told, { labels, observation }) => told + this.#tell(labels, observation),
+      0,
+    );
+  }
+
+  /** Tells who wants to know that a capture is stored. */
+  stored(manifest: Manifest, store: string, location: string, link: string | undefined): void {
+    const rules = new Set(manifest.reasons.map(({ rule }) => rule));
+    for (const to of this.#options.notifications) {
+      if (to.rules !== undefined && !to.rules.some((rule) => rules.has(rule))) continue;
+      const { host } = new URL(to.url);
+      if (this.#notices >= MAX_NOTICES) {
+        this.#deps.emit({
+          kind: "notification.failed",
+          to: host,
+          id: manifest.id,
+          message: "too many are waiting",
+        });
+        continue;
+      }
+      this.#notices++;
+      void notify(to, noticeOf(manifest, store, location, link), this.#deps.clock, this.#stopping.signal)
+        .then(
+          () => this.#deps.emit({ kind: "notification.sent", to: host, id: manifest.id }),
+          (error: unknown) =>
+            this.#deps.emit({
+              kind: "notification.failed",
+              to: host,
+              id: manifest.id,
+              message: errorMessage(error),
+            }),
+        )
+        .finally(() => this.#notices--);
+    }
+  }
+
+  get wantsNotices(): boolean {
+    return this.#options.notifications.length > 0;
+  }
+
+  #tell(labels: Labels, observation: Observation): number {
+    const meant = this.#deps.targets().filter((target) => isAbout(labels, target.labels));
+    for (const { name } of meant) this.#deps.observe(name, [observation]);
+    return meant.length;
+  }
+}
