@@ -23,8 +23,9 @@ const UPLOAD_TIME = milliseconds(5000);
 export async function checkConfig(file: string, args: CheckArguments, io: CommandIo): Promise<number> {
   const config = await readConfigFile(file, io.env);
   const { targets, options } = config;
+  const discovers = options.scrapeConfigs.some(({ discovery }) => discovery.length > 0);
   const what = [
-    count(targets.length, "target"),
+    `${count(targets.length, "target")}${discovers ? " and those to be discovered" : ""}`,
     count(options.triggers.length, "trigger"),
     `store ${options.store.kind}`,
   ];
