@@ -4,8 +4,10 @@ import { errorMessage, GorewindError, StoreError } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import { buildManifest, traceFiles, type Identity, type Omission } from "../capture/build.ts";
 import type { CaptureEvent } from "../capture/events.ts";
-import type { CaptureFile } from "../capture/manifest.ts";
+import { REPORT_NAME, SUMMARY_NAME, type CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
+import { Explainer } from "../observe/explainer.ts";
+import type { Explanation } from "../observe/explain.ts";
 import type { TraceSource } from "../recorder/source.ts";
 import type { ProfileOptions } from "../scraper/options.ts";
 import { fetchProfile } from "../scraper/profile.ts";
@@ -49,6 +51,14 @@ interface Pending {
   readonly profiles: Map<string, Promise<ProfileOutcome>>;
 }
 
+/** What a capture is made of. */
+interface Gathered {
+  readonly files: CaptureFile[];
+  readonly omitted: Omission[];
+  readonly plan: ReturnType<typeof planTrace>;
+  readonly parseable: boolean | undefined;
+}
+
 type ProfileOutcome = { readonly file: CaptureFile } | { readonly omitted: Omission };
 
 /** Overlapping firings can stretch one capture to this much after its first moment, no further. */
@@ -62,6 +72,7 @@ export class CaptureCoordinator {
   readonly #pending = new Map<string, Pending>();
   readonly #running = new Set<Promise<void>>();
   readonly #abort = new AbortController();
+  readonly #explainer = new Explainer();
 
   constructor(deps: CaptureDependencies) {
     this.#deps = deps;
@@ -145,7 +156,7 @@ export class CaptureCoordinator {
     let writer: CaptureWriter | undefined;
     try {
       writer = await this.#deps.spool.begin(id);
-      const { files, omitted, plan } = await this.#gather(pending, writer);
+      const { files, omitted, plan, parseable } = await this.#gather(pending, writer);
       if (files.length === 0) {
         throw new StoreError("nothing_captured", omitted.map((o) => `${o.name}: ${o.reason}`).join("; "), {
           retryable: false,
@@ -159,6 +170,7 @@ export class CaptureCoordinator {
         firings: pending.firings,
         window: pending.window,
         plan,
+        parseable,
         files,
         omitted,
         identity: this.#deps.identity(),
@@ -193,10 +205,7 @@ export class CaptureCoordinator {
   }
 
   /** Profiles begin at once, the trace when the tail is in; all that comes is written as it comes. */
-  async #gather(
-    pending: Pending,
-    writer: CaptureWriter,
-  ): Promise<{ files: CaptureFile[]; omitted: Omission[]; plan: ReturnType<typeof planTrace> }> {
+  async #gather(pending: Pending, writer: CaptureWriter): Promise<Gathered> {
     const signal = this.#abort.signal;
     this.#startProfiles(pending, writer, signal);
     let seen: number;
@@ -210,7 +219,10 @@ export class CaptureCoordinator {
     this.#startProfiles(pending, writer, signal);
     const files: CaptureFile[] = [];
     const omitted: Omission[] = [];
-    for (const trace of traceFiles(plan)) {
+    const traces = traceFiles(plan);
+    // Beside the profiles, which take longer.
+    const explaining = traces[0] && this.#explain(pending, traces[0].chunks);
+    for (const trace of traces) {
       files.push(await writer.addFile(trace.name, "application/vnd.golang.trace", trace.chunks));
     }
     if (plan.main === undefined) {
@@ -223,7 +235,15 @@ export class CaptureCoordinator {
       if ("file" in outcome) files.push(outcome.file);
       else omitted.push(outcome.omitted);
     }
-    return { files, omitted, plan };
+    const explanation = await explaining;
+    if (explanation !== undefined) await addExplanation(explanation, writer, files, omitted);
+    return { files, omitted, plan, parseable: explanation?.parseable };
+  }
+
+  #explain({ watched, firings }: Pending, chunks: readonly Uint8Array[]): Promise<Explanation> {
+    const reason = firings[0]?.message;
+    const title = reason === undefined ? watched.target.name : `${watched.target.name}: ${reason}`;
+    return this.#explainer.explain({ title, chunks }, this.#abort.signal);
   }
 
   /** Starts those of the firings' profiles that were not started yet. */
@@ -257,6 +277,30 @@ export class CaptureCoordinator {
       return { file: await writer.addFile(name, "application/vnd.google.protobuf+gzip", chunks) };
     } catch (error) {
       return { omitted: { name, reason: errorMessage(error) } };
+    }
+  }
+}
+
+/** Adds what the trace says; a capture is whole without it. */
+async function addExplanation(
+  explanation: Explanation,
+  writer: CaptureWriter,
+  files: CaptureFile[],
+  omitted: Omission[],
+): Promise<void> {
+  if (explanation.kind === "unexplained") {
+    for (const name of [SUMMARY_NAME, REPORT_NAME]) omitted.push({ name, reason: explanation.reason });
+    return;
+  }
+  const made = [
+    [SUMMARY_NAME, "application/json", explanation.summary],
+    [REPORT_NAME, "text/html; charset=utf-8", explanation.report],
+  ] as const;
+  for (const [name, type, bytes] of made) {
+    try {
+      files.push(await writer.addFile(name, type, [bytes]));
+    } catch (error) {
+      omitted.push({ name, reason: errorMessage(error) });
     }
   }
 }

@@ -29,6 +29,8 @@ export interface CaptureFacts {
   readonly firings: readonly Firing[];
   readonly window: CaptureWindow;
   readonly plan: TracePlan;
+  /** Whether the trace was read to its end without an error; undefined: not tried. */
+  readonly parseable: boolean | undefined;
   readonly files: readonly CaptureFile[];
   readonly omitted: readonly Omission[];
   readonly identity: Identity;
@@ -57,7 +59,7 @@ export function buildManifest(facts: CaptureFacts): Manifest {
     created: instant(facts.created),
     target: { name: target.name, job: target.job, address: target.address, labels: target.labels },
     reasons: facts.firings.map(reasonOf),
-    ...(main !== undefined && { window: describeWindow(main, facts), trace: describeTrace(main) }),
+    ...(main !== undefined && { window: describeWindow(main, facts), trace: describeTrace(main, facts) }),
     ...(facts.goVersion !== undefined && { go_version: facts.goVersion }),
     agent: { version: identity.version, host: identity.host, config_hash: identity.configHash },
     files: [...facts.files],
@@ -96,7 +98,7 @@ function describeWindow(main: TracePart, facts: CaptureFacts): NonNullable<Manif
   };
 }
 
-function describeTrace(main: TracePart): NonNullable<Manifest["trace"]> {
+function describeTrace(main: TracePart, { parseable }: CaptureFacts): NonNullable<Manifest["trace"]> {
   const { first, last } = ends(main);
   const { header, format, id } = main.session;
   return {
@@ -106,6 +108,7 @@ function describeTrace(main: TracePart): NonNullable<Manifest["trace"]> {
     last_generation: last.number,
     generations: main.generations.length,
     bytes: main.generations.reduce((sum, generation) => sum + generation.byteLength, header.length),
+    ...(parseable !== undefined && { parseable }),
   };
 }
 

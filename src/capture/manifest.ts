@@ -3,6 +3,9 @@ import { z } from "zod";
 /** The file that makes a capture exist: it is written and uploaded last. */
 export const MANIFEST_NAME = "manifest.json";
 export const TRACE_NAME = "trace.out";
+/** What the trace says, for programs (`gorewind analyze --format json`) and for people. */
+export const SUMMARY_NAME = "summary.json";
+export const REPORT_NAME = "report.html";
 
 const labels = z.record(z.string(), z.string());
 const instant = z.iso.datetime({ precision: 3 });

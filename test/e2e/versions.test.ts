@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { AnalysisResult } from "../../src/analysis/result.ts";
 import { decodeManifest, type Manifest } from "../../src/capture/manifest.ts";
 import { startAgent } from "../support/agent.ts";
 import { goToolTrace, goUnavailable, goVersions } from "../support/go.ts";
@@ -44,8 +45,11 @@ describe.each(goVersions())("a service built with Go %s", async (version) => {
         "cpu.pb.gz",
         "goroutine.pb.gz",
         "heap.pb.gz",
+        "report.html",
+        "summary.json",
         "trace.out",
       ]);
+      expect(manifest.trace?.parseable).toBe(true);
       expect(manifest.omitted).toEqual([]);
       await expectIntact(folder, manifest);
 
@@ -60,6 +64,11 @@ describe.each(goVersions())("a service built with Go %s", async (version) => {
       expect(dump.stderr).toBe("");
       expect(dump.exitCode).toBe(0);
       expect(longestTask(dump.lines)).toBeGreaterThan(0.05);
+
+      const summary = JSON.parse(await readFile(join(folder, "summary.json"), "utf8")) as AnalysisResult;
+      const checkout = summary.tasks.find(({ name }) => name === "checkout");
+      expect(checkout?.max_ns).toBeCloseTo(longestTask(dump.lines) * 1e9, -1);
+      expect(await readFile(join(folder, "report.html"), "utf8")).toContain(manifest.target.name);
     },
   );
 });

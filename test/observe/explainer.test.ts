@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { AnalysisResult } from "../../src/analysis/result.ts";
+import { explain } from "../../src/observe/explain.ts";
+import { Explainer, explainLimits } from "../../src/observe/explainer.ts";
+import { sharedTrace, skipShared } from "../analysis/traces.ts";
+import { buildTrace } from "../support/trace-builder.ts";
+
+const compiled = new URL("../../dist/observe/report-worker.js", import.meta.url);
+const never = new AbortController().signal;
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** A thread that runs this. */
+const script = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+const job = { title: "shop: <slow>", chunks: [buildTrace(26).bytes()] };
+
+describe("explaining a capture", () => {
+  it.skipIf(skipShared)("gives summary, report and whether Go's tools would read it", () => {
+    const bytes = sharedTrace("tour-go1.26");
+    const explanation = explain({
+      title: "shop: <slow>",
+      chunks: [bytes.subarray(0, 1000), bytes.subarray(1000)],
+    });
+    if (explanation.kind !== "explained") throw new Error(explanation.reason);
+    expect(explanation.parseable).toBe(true);
+    const summary = JSON.parse(text(explanation.summary)) as AnalysisResult;
+    expect(summary.events).toBe(198_630);
+    expect(text(explanation.report)).toContain("<h1>shop: &lt;slow&gt;</h1>");
+  });
+
+  it.skipIf(skipShared)("reads a broken trace as far as it goes, and says that it is broken", () => {
+    const bytes = sharedTrace("tour-go1.26").slice();
+    bytes.fill(0xff, bytes.length - 5000);
+    const explanation = explain({ title: "", chunks: [bytes] });
+    expect(explanation.parseable).toBe(false);
+    if (explanation.kind !== "explained") throw new Error(explanation.reason);
+    expect((JSON.parse(text(explanation.summary)) as AnalysisResult).events).toBeGreaterThan(1000);
+  });
+
+  it("does not throw over what is no trace", () => {
+    const explanation = explain({ title: "", chunks: [new TextEncoder().encode("no trace at all, no")] });
+    expect(explanation).toMatchObject({ kind: "unexplained", reason: expect.stringMatching(/./) });
+  });
+});
+
+describe("the explainer's thread", () => {
+  it.skipIf(!existsSync(compiled))("answers, and leaves the bytes it was given alone", async () => {
+    const explanation = await new Explainer(explainLimits, compiled).explain(job, never);
+    expect(explanation).toMatchObject({ kind: "explained", parseable: true });
+    expect(job.chunks[0]?.byteLength).toBe(16);
+  });
+
+  it("is given up at the limit", async () => {
+    const explainer = new Explainer({ ...explainLimits, millis: 50 }, script("setInterval(() => {}, 1000)"));
+    await expect(explainer.explain(job, never)).resolves.toEqual({
+      kind: "unexplained",
+      parseable: undefined,
+      reason: "not done after 50ms",
+    });
+  });
+
+  it("is given up when the agent stops, and no other is begun", async () => {
+    const explainer = new Explainer(explainLimits, script("setInterval(() => {}, 1000)"));
+    const stopping = new AbortController();
+    const both = Promise.all([
+      explainer.explain(job, stopping.signal),
+      explainer.explain(job, stopping.signal),
+    ]);
+    stopping.abort();
+    const reasons = (await both).map((each) => (each.kind === "unexplained" ? each.reason : ""));
+    expect(reasons).toEqual(["the agent is stopping", "the agent is stopping"]);
+  });
+
+  it("may die, of errors or of memory", async () => {
+    const reasonOf = async (source: string): Promise<string> => {
+      const limits = { ...explainLimits, heapBytes: 16 << 20 };
+      const explanation = await new Explainer(limits, script(source)).explain(job, never);
+      return explanation.kind === "unexplained" ? explanation.reason : "";
+    };
+    await expect(reasonOf("throw new Error('no luck')")).resolves.toBe("no luck");
+    await expect(reasonOf("process.exit(0)")).resolves.toBe("the thread ended without an answer");
+    await expect(reasonOf("const a = []; for (;;) a.push(new Array(1000).fill(1.5))")).resolves.toMatch(
+      /memory/,
+    );
+  });
+
+  it("reads no trace that is too large, and gives no file that is", async () => {
+    const small = new Explainer({ ...explainLimits, traceBytes: 10 }, script(""));
+    expect(await small.explain(job, never)).toMatchObject({
+      reason: expect.stringContaining("more than the 10B"),
+    });
+    const answer = `import { parentPort } from "node:worker_threads";
+      parentPort.postMessage({ kind: "explained", parseable: true, summary: new Uint8Array(1025), report: new Uint8Array(1) });`;
+    const bounded = new Explainer({ ...explainLimits, fileBytes: 1024 }, script(answer));
+    expect(await bounded.explain(job, never)).toEqual({
+      kind: "unexplained",
+      parseable: true,
+      reason: "a file of 1KiB came out, more than 1KiB",
+    });
+  });
+});
