@@ -1,6 +1,7 @@
 /** The whole configuration, composed of each folder's own section. */
 
 import { z } from "zod";
+import { bytes, GiB } from "../base/units.ts";
 import { bytes } from "../base/units.ts";
 import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { budgetOptions } from "../governor/options.ts";
@@ -12,7 +13,14 @@ import { duration, labels, size } from "../schema/schema.ts";
 import { clientFields, clientOf, oneCredential } from "../scraper/client/options.ts";
 import { periodicFields } from "../scraper/periodic/options.ts";
 import { profileOptions, staticConfig, traceOptions } from "../scraper/options.ts";
-import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../store/options.ts";
+import {
+  retentionSchema,
+  spoolSchema,
+  storeSchema,
+  uploadSchema,
+  type RetentionOptions,
+  type StoreOptions,
+} from "../store/options.ts";
 import { logOptions } from "../telemetry/options.ts";
 import {
   triggerDefaultsOptions,
@@ -123,7 +131,17 @@ export const configSchema = z
     scrapeConfigs,
     triggerLimits,
     ...rest,
+    retention: withBound(rest.retention, rest.store),
   }));
+
+/** Per service, in a folder of captures when nothing else is said. A bucket has lifecycle rules of its own. */
+const FOLDER_BOUND = { max_bytes: bytes(10 * GiB), keep_worst: 0 } as const;
+
+/** A folder on somebody's disk never grows without a bound. */
+function withBound(retention: RetentionOptions, store: StoreOptions): RetentionOptions {
+  if (retention.store !== undefined || store.kind !== "filesystem") return retention;
+  return { ...retention, store: FOLDER_BOUND };
+}
 
 type TargetSources = Readonly<Record<"static_configs" | keyof typeof discoveryFields, readonly unknown[]>>;
 

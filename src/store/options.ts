@@ -163,7 +163,9 @@ const retentionLimits = z.strictObject({
 export const retentionSchema = z.strictObject({
   store: retentionLimits
     .optional()
-    .describe("What the agent deletes at the destination, of its own services only. Unset: nothing."),
+    .describe(
+      "What the agent deletes at the destination, of its own services only. Unset: nothing in a bucket, what is beyond 10GiB of a service in a folder.",
+    ),
   spool: retentionLimits
     .optional()
     .describe("What it gives up of what is not yet uploaded. Unset: only the spool's quota does."),

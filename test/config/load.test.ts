@@ -49,6 +49,13 @@ describe("parseConfig", () => {
     },
   );
 
+  it("bounds a folder of captures, and leaves a bucket to its lifecycle rules", () => {
+    const stored = (more: string): unknown => parseConfig(MINIMAL + more, "f", {}).options.retention.store;
+    expect(stored("")).toEqual({ max_bytes: 10 * 2 ** 30, keep_worst: 0 });
+    expect(stored("store: { kind: s3, bucket: b }\n")).toBeUndefined();
+    expect(stored("retention: { store: { max_captures: 5 } }\n")).toEqual({ max_captures: 5, keep_worst: 0 });
+  });
+
   it("knows two texts apart by their hash", () => {
     const hash = (text: string): string => parseConfig(text, "f", {}).hash;
     expect(hash(MINIMAL)).toMatch(/^[0-9a-f]{12}$/);
