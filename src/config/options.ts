@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { bytes, GiB } from "../base/units.ts";
-import { bytes } from "../base/units.ts";
 import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { budgetOptions } from "../governor/options.ts";
 import { httpOptions } from "../http/options.ts";
