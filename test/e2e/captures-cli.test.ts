@@ -80,6 +80,8 @@ ${place.yaml}`,
         "goroutine.pb.gz",
         "heap.pb.gz",
         "manifest.json",
+        "report.html",
+        "summary.json",
         "trace.out",
       ]);
       expect(await goToolTrace(join(scratch, a, "trace.out"))).toMatchObject({ exitCode: 0 });
