@@ -383,7 +383,8 @@ export class GoroutineTracker {
     this.#goProcLost[slot] = NaN;
     this.ownStack[slot] = 0;
     this.reason[slot] = 0;
-    this.totals.fill(0, slot * this.stride, (slot + 1) * this.stride);
+    const at = slot * this.stride;
+    for (let kind = 0; kind < this.stride; kind++) this.totals[at + kind] = 0;
     return slot;
   }
 
