@@ -21,6 +21,7 @@ const every = [
   "scraper",
   "recorder",
   "observe",
+  "outside",
   "governor",
   "discovery",
   "store",

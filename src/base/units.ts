@@ -9,14 +9,11 @@ type Unit<Name extends string> = number & { readonly [unit]: Name };
 export type Milliseconds = Unit<"ms">;
 /** Milliseconds since the Unix epoch. */
 export type EpochMilliseconds = Unit<"epoch-ms">;
-/** A span of trace time in nanoseconds. */
-export type Nanoseconds = Unit<"ns">;
 export type Bytes = Unit<"bytes">;
 
 export const milliseconds = (value: number): Milliseconds => value as Milliseconds;
 export const seconds = (value: number): Milliseconds => (value * 1000) as Milliseconds;
 export const epochMilliseconds = (value: number): EpochMilliseconds => value as EpochMilliseconds;
-export const nanoseconds = (value: number): Nanoseconds => value as Nanoseconds;
 export const bytes = (value: number): Bytes => value as Bytes;
 
 export const KiB = 1024;

@@ -2,7 +2,8 @@ import type { DestinationStream } from "pino";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { EventLog } from "./log.ts";
-import { Metrics, type EngineLevels, type SourceAge } from "./metrics.ts";
+import type { EngineLevels, SourceAge } from "./engine-metrics.ts";
+import { Metrics } from "./metrics.ts";
 import type { LogOptions } from "./options.ts";
 
 export interface TelemetryOptions {
