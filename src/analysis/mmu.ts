@@ -98,7 +98,9 @@ function worstWindows(utilization: Utilization, sums: Float64Array, width: numbe
     if (end >= last) break;
     // The next place where an edge meets a step.
     const next = Math.min(times[left + 1]!, (right + 1 < times.length ? times[right + 1]! : last) - w);
-    begin = next > begin ? Math.min(next, last - w) : Math.min(times[left + 1]!, last - w);
+    const moved = next > begin ? Math.min(next, last - w) : Math.min(times[left + 1]!, last - w);
+    if (!(moved > begin)) break;
+    begin = moved;
   }
   return worst;
 }

@@ -118,17 +118,6 @@ describe.skipIf(skipShared).each(sharedTraces)("the analysis of %s", (name) => {
   });
 });
 
-/** Paths of numbers in a result that are negative or not finite. */
-function impossible(value: unknown, path: string): string[] {
-  if (typeof value === "number") {
-    // The times of a trace's clock may be anything; v1 traces begin at −1.
-    const isTime = path === ".start_ns" || path === ".end_ns" || path === ".start_wall_ms";
-    return Number.isFinite(value) && (value >= 0 || isTime) ? [] : [`${path}: ${value}`];
-  }
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => impossible(inner, `${path}.${key}`));
-}
-
 describe.skipIf(skipShared)("an incomplete trace", () => {
   function tolerant(bytes: Uint8Array): AnalysisResult {
     const reader = new TraceReader({ mode: "tolerant" });
@@ -147,27 +136,6 @@ describe.skipIf(skipShared)("an incomplete trace", () => {
     for (const group of result.goroutines) {
       expect(group.per_goroutine["total"]!.max_ns).toBeLessThanOrEqual(result.duration_ns);
     }
-  });
-
-  test("or damaged gives numbers that can be, whatever the damage", () => {
-    const seed = 20_260_801;
-    let state = seed;
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      return Math.floor((state / 2 ** 32) * below);
-    };
-    const sources = ["tour-go1.21", "tour-go1.22", "tour-go1.23", "tour-go1.26"].map((name) =>
-      sharedTrace(name).subarray(0, 150_000),
-    );
-    let analysed = 0;
-    for (let run = 0; run < 200; run++) {
-      const bytes = sources[run % sources.length]!.slice();
-      for (let change = random(3); change >= 0; change--) bytes[16 + random(bytes.length - 16)] = random(256);
-      const result = tolerant(bytes);
-      if (result.events > 1000) analysed++;
-      expect([run, impossible(result, "")]).toEqual([run, []]);
-    }
-    expect(analysed).toBeGreaterThan(20);
   });
 
   test("without a single event is all zero, and valid JSON", () => {
