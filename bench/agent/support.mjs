@@ -74,7 +74,8 @@ export async function record(binary, args, seconds, name) {
   return file;
 }
 
-export async function startAgent(addresses, more = "") {
+/** @param flags of node, such as `--cpu-prof`. */
+export async function startAgent(addresses, more = "", flags = []) {
   const file = join(folder, "gorewind.yaml");
   writeFileSync(
     file,
@@ -86,12 +87,12 @@ ${more}
 store: { kind: filesystem, path: ${folder}/captures }
 spool: { path: ${folder}/spool }
 http: { listen: "127.0.0.1:0" }
-log: { level: warn }
-`.replace("log: { level: warn }", "log: { level: info }"),
+log: { level: info }
+`,
   );
   const agent = await start(
     process.execPath,
-    [join(root, "bin", "gorewind.mjs"), "run", "--config", file],
+    [...flags, join(root, "bin", "gorewind.mjs"), "run", "--config", file],
     "agent.started",
   );
   return { ...agent, url: agent.line.address };

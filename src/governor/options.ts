@@ -34,5 +34,3 @@ export const budgetOptions = z
     pidFile: raw.pid_file,
     settle: raw.settle,
   }));
-
-export type BudgetOptions = z.output<typeof budgetOptions>;

@@ -1,0 +1,60 @@
+/**
+ * What recording costs the service: its CPU for each request, without a trace, with Go's in-process FlightRecorder, and
+ * streamed to gorewind. The three take turns, many times, each beside a service that was just started; the figure is the
+ * process's own processor time ÷ the requests it answered, and the median of all turns.
+ *
+ *     npm run build && node bench/agent/service.mjs [--long]
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { buildShop, cpuSeconds, long, median, startAgent, startShop, stop } from "./support.mjs";
+
+const ROUNDS = long ? 11 : 3;
+const SECONDS = long ? 10 : 5;
+const WARM_UP_MS = 2000;
+const shop = buildShop();
+const KINDS = ["no trace", "FlightRecorder", "gorewind"];
+
+console.log("workload                | no trace | FlightRecorder | gorewind | gorewind ÷ FlightRecorder");
+await compare("300 checkouts a second ", ["-load", "300", "-slow-every", "0"]);
+await compare("1000 checkouts a second", ["-load", "1000", "-slow-every", "0"]);
+
+async function compare(name, args) {
+  const costs = Object.fromEntries(KINDS.map((kind) => [kind, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    // Another one begins each time, so that a drift of the machine meets all of them.
+    for (let i = 0; i < KINDS.length; i++) {
+      const kind = KINDS[(round + i) % KINDS.length];
+      costs[kind].push(await cost(kind, args));
+    }
+  }
+  const figures = KINDS.map((kind) => median(costs[kind]));
+  const [plain, recorder, streamed] = figures;
+  const cell = (value) => `${value.toFixed(0)} µs (${(value / plain).toFixed(3)})`;
+  console.log(
+    `${name} | ${cell(plain)} | ${cell(recorder)} | ${cell(streamed)} | ${(streamed / recorder).toFixed(3)}`,
+  );
+}
+
+/** CPU in µs for each request. */
+async function cost(kind, args) {
+  const service = await startShop(shop, [
+    ...args,
+    ...(kind === "FlightRecorder" ? ["-flight-recorder"] : []),
+  ]);
+  const agent = kind === "gorewind" ? await startAgent([service.address]) : undefined;
+  await sleep(WARM_UP_MS);
+  const [requests, cpu] = [await answered(service.url), cpuSeconds(service.pid)];
+  await sleep(SECONDS * 1000);
+  const spent = cpuSeconds(service.pid) - cpu;
+  const made = (await answered(service.url)) - requests;
+  if (agent !== undefined) await stop(agent);
+  await stop(service);
+  return (spent / made) * 1e6;
+}
+
+/** Checkouts so far, by the service's own metrics. */
+async function answered(url) {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^http_requests_total\{handler="\/checkout",code="200"\} (\d+)/m.exec(text)?.[1] ?? 0);
+}
