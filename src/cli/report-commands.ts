@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import type { AnalyzeArguments } from "./analyze.ts";
+import type { ConvertArguments } from "./convert.ts";
 import type { CommandIo } from "./io.ts";
 
 type Done = (code: number) => void;
@@ -19,5 +20,24 @@ export function addReportCommands(program: Command, io: CommandIo, done: Done): 
     .action(async (file: string, args: AnalyzeArguments) => {
       const { analyzeCommand } = await import("./analyze.ts");
       done(await analyzeCommand(file, args, io));
+    });
+  program
+    .command("schedtrace <file>")
+    .description(
+      "what a program printed with GODEBUG=schedtrace=MS[,scheddetail=1]; - reads the standard input",
+    )
+    .addOption(new Option("--format <format>").choices(["table", "json"]).default("table"))
+    .action(async (file: string, args: { format: string }) => {
+      const { schedtraceCommand } = await import("./schedtrace.ts");
+      done(await schedtraceCommand(file, args, io));
+    });
+  program
+    .command("convert <file>")
+    .description("a trace for other viewers: Perfetto's protobuf, or Chrome's JSON as go tool trace makes it")
+    .addOption(new Option("--to <format>").choices(["perfetto", "chrome"]).makeOptionMandatory())
+    .requiredOption("-o, --output <file>")
+    .action(async (file: string, args: ConvertArguments) => {
+      const { convertCommand } = await import("./convert.ts");
+      done(await convertCommand(file, args, io));
     });
 }
