@@ -3,6 +3,8 @@ import { open, stat, type FileHandle } from "node:fs/promises";
 
 /** What is read of a file at one look; what is beyond waits for the next. */
 const MAX_READ = 1024 * 1024;
+/** By so many of its first bytes a file is known again. */
+const HEAD_BYTES = 256;
 /** A longer line is cut there; the rest of it is not a line. */
 const MAX_LINE = 64 * 1024;
 
@@ -16,6 +18,7 @@ export class LineFollower {
   #inode = 0;
   #offset = 0;
   #pipe = false;
+  #head: Buffer = Buffer.alloc(0);
   #rest = "";
   #cutting = false;
   #first = true;
@@ -41,18 +44,32 @@ export class LineFollower {
       return lines;
     }
     if (this.#handle === undefined) await this.#open(info);
-    else if (!this.#pipe && info.size < this.#offset) {
+    else if (!this.#pipe && (info.size < this.#offset || !(await this.#beginsAsBefore()))) {
       // Truncated in place, after somebody copied it.
       this.#offset = 0;
       this.#rest = "";
     }
     await this.#read(lines);
+    if (!this.#pipe) this.#head = await this.#readHead();
     return lines;
+  }
+
+  /** A file that was truncated may have grown past where we were: then its beginning is another one. */
+  async #beginsAsBefore(): Promise<boolean> {
+    return (await this.#readHead()).subarray(0, this.#head.length).equals(this.#head);
+  }
+
+  /** The first bytes of what was read. */
+  async #readHead(): Promise<Buffer> {
+    const head = Buffer.alloc(Math.min(HEAD_BYTES, this.#offset));
+    const read = await this.#handle?.read(head, 0, head.length, 0);
+    return head.subarray(0, read?.bytesRead ?? 0);
   }
 
   async close(): Promise<void> {
     await this.#handle?.close();
     this.#handle = undefined;
+    this.#head = Buffer.alloc(0);
     this.#rest = "";
     this.#cutting = false;
   }
