@@ -99,12 +99,9 @@ class Merger {
       subject[row] = changed;
 
       if (changed !== UNORDERED) this.change(source);
-      const more = source.load();
-      if (more && this.isReady(source)) this.siftDown(source);
-      else {
-        this.pop();
-        if (more) this.park(source);
-      }
+      // Taken off and put back at the end, not in place: of equal times the one that waited longer is next, as in Go.
+      this.pop();
+      if (source.load()) this.admit(source);
       if (this.parked > 0 && changed !== UNORDERED && this.waiters[changed]! > 0) this.wake(changed);
     }
     if (this.parked > 0) {
@@ -194,7 +191,7 @@ class Merger {
     if (this.heap.length > 0) this.siftDown(source);
   }
 
-  /** Puts a source in place of the top of the heap, and then where its time belongs. */
+  /** Puts a source in the place of the top of the heap, and then where its time belongs. */
   private siftDown(source: Source): void {
     const { heap } = this;
     const { ticks } = source;

@@ -192,8 +192,9 @@ describe("the conversion of v1", () => {
       '8 ["RegionEnd",1,0,77,9,"key",[]]',
       '9 ["TaskEnd",1,0,77,9,0,"checkout",[]]',
       '10 ["TaskEnd",1,0,77,8,-1,"",[]]',
-      '11 ["StateTransition",1,0,77,"Goroutine(1)","Running","Waiting","",[],[]]',
-      `12 ["StackSample",2,-1,-1,${frames}]`,
+      // Of equal times, what has waited longer: as go tool trace -d=parsed has it.
+      `11 ["StackSample",2,-1,-1,${frames}]`,
+      '12 ["StateTransition",1,0,77,"Goroutine(1)","Running","Waiting","",[],[]]',
       `13 ["StateTransition",-1,0,77,"Goroutine(2)","NotExist","Runnable","",${frames},[]]`,
       '14 ["StateTransition",2,0,77,"Goroutine(2)","Runnable","Running","",[],[]]',
       '15 ["Label",2,0,77,"GC (dedicated)","Goroutine(2)",[]]',
