@@ -53,7 +53,7 @@ export class Timeline {
     const { timeBase } = columns.generation;
     for (let i = 0; i < columns.length; i++) {
       const time = timeBase + columns.time[i]!;
-      this.#time = columns.generation.number === 0 ? this.#time : time;
+      this.#time = Math.max(this.#time, time);
       this.#row(columns, i, time);
     }
   }
@@ -232,7 +232,8 @@ export class Timeline {
     const lane = this.#lane("task", id, () => `${name} (task ${id})`);
     if (kindOf(columns.type[i]!) === "TaskBegin") {
       const parent = columns.arg0[i]!;
-      const args = { task: id, goroutine: columns.g[i]!, ...(parent > 0 && { parent }) };
+      // Perfetto keeps "task" for itself.
+      const args = { task_id: id, goroutine: columns.g[i]!, ...(parent > 0 && { parent }) };
       this.#open(lane, time, name, "task", { ...stackOf(columns, i), args });
       return;
     }
@@ -249,7 +250,7 @@ export class Timeline {
     const text = category === "" ? message : `[${category}] ${message}`;
     this.#sink.instant(this.#goroutineLane(goroutine).track, time, text, "log", {
       ...stackOf(columns, i),
-      args: { task: columns.subject[i]! },
+      args: { task_id: columns.subject[i]! },
     });
   }
 
