@@ -39,6 +39,8 @@
 import type { EventColumns } from "../trace/columns.ts";
 import { kindOf, specOf } from "../trace/spec.ts";
 import { StuckPass } from "./blocked.ts";
+import { CausesPass } from "./causes/causes.ts";
+import { findingsOf } from "./findings/findings.ts";
 import { GcPass } from "./gc.ts";
 import { GoroutinePass } from "./goroutines.ts";
 import { LogPass } from "./logs.ts";
@@ -63,6 +65,8 @@ export interface AnalysisOptions {
   readonly logs?: LogOptions;
   /** What counts as the collector's in `mmu`. Default: all four. */
   readonly mmu?: UtilizationOptions;
+  /** Whether to look for causes and findings (`causes`, `findings`). Default true. */
+  readonly causes?: boolean;
   /** Further passes over the same rows; they run after the built-in ones. */
   readonly passes?: readonly Pass[];
 }
@@ -81,6 +85,7 @@ export class Analysis {
   readonly #utilization: UtilizationPass;
   readonly #samples = new SamplePass();
   readonly #stuck = new StuckPass();
+  readonly #causes: CausesPass | undefined;
   readonly #passes: readonly Pass[];
   #tracker: GoroutineTracker | undefined;
   #version = 0;
@@ -93,6 +98,7 @@ export class Analysis {
     this.#regions = new RegionPass(this.#tasks, worst);
     this.#logs = new LogPass(options.logs ?? { limit: DEFAULT_LOGS });
     this.#utilization = new UtilizationPass(options.mmu);
+    this.#causes = options.causes === false ? undefined : new CausesPass();
     // Regions before tasks and goroutines: those open at a goroutine's end are closed first.
     this.#passes = [
       this.#ranges,
@@ -105,6 +111,7 @@ export class Analysis {
       this.#utilization,
       this.#samples,
       this.#stuck,
+      ...(this.#causes === undefined ? [] : [this.#causes]),
       ...(options.passes ?? []),
     ];
   }
@@ -129,7 +136,7 @@ export class Analysis {
     const tracker = this.#tracker ?? new GoroutineTracker(this.#passes);
     tracker.finish();
     const utilization = this.#utilization.result(tracker);
-    return {
+    const result: Omit<AnalysisResult, "findings"> = {
       schema: ANALYSIS_SCHEMA,
       version: this.#version,
       events: tracker.events,
@@ -157,7 +164,9 @@ export class Analysis {
         wait_reasons: tracker.reasons.overflow,
         stacks: tracker.stacks.overflow,
       },
+      causes: this.#causes?.result(tracker) ?? null,
     };
+    return { ...result, findings: result.causes === null ? null : findingsOf(result, result.causes) };
   }
 }
 

@@ -10,6 +10,8 @@
  */
 
 import type { StuckResult } from "./blocked.ts";
+import type { CausesResult } from "./causes/result.ts";
+import type { FindingsResult } from "./findings/result.ts";
 import type { GcResult } from "./gc.ts";
 import type { GoroutineGroup } from "./goroutines.ts";
 import type { LogsResult } from "./logs.ts";
@@ -57,4 +59,8 @@ export interface AnalysisResult {
     readonly wait_reasons: number;
     readonly stacks: number;
   };
+  /** Why it was slow: budgets by percentile, critical paths, locks, … Null if it was not asked for. */
+  readonly causes: CausesResult | null;
+  /** What is wrong, worst first, in plain language. Null without `causes`. */
+  readonly findings: FindingsResult | null;
 }

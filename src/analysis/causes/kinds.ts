@@ -30,6 +30,8 @@ const FIXED = ["running", "gc assist", "gc sweep", "runnable", "syscall", "sysca
 
 /** Frames of package sync, leaf first, that tell what Go's `sync` is about; the first that matches. */
 const SYNC: readonly (readonly [RegExp, string])[] = [
+  // The runtime's own semaphores: whoever starts a cycle waits for the one before to be over.
+  [/^runtime\.(gcStart|GC|gcMarkDone|gcMarkTermination)$/, "gc wait"],
   [/^sync\.\(\*RWMutex\)\.|^(internal\/)?sync\.runtime_SemacquireRWMutex/, "rwmutex"],
   [/^sync\.\(\*WaitGroup\)\.|^sync\.runtime_SemacquireWaitGroup/, "waitgroup"],
   [/^sync\.\(\*Once\)\./, "once"],

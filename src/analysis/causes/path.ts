@@ -12,7 +12,8 @@
  */
 
 import { Kind } from "./kinds.ts";
-import { History, Mark, NO_RECORD } from "./history.ts";
+import { Mark, NO_RECORD } from "./history.ts";
+import type { History } from "./history.ts";
 
 /** One step of a path, by the numbers of the tracker. In a walk the latest comes first. */
 export interface Step {

@@ -1,0 +1,446 @@
+/**
+ * Why it was slow: one pass over the rows that follows what each goroutine does, who wakes whom, and which tasks and
+ * requests are in progress, and hands it to whoever counts: paths, budgets, locks, joins, stops, gaps, wakes, occupants,
+ * births.
+ *
+ * Memory is bounded: the past (history.ts) is kept only once there is a task or a request, for the newest 262,144 state
+ * changes. A path that would reach further back says how much is not kept.
+ */
+
+import type { EventColumns } from "../../trace/columns.ts";
+import type { Generation } from "../../trace/generation.ts";
+import { Ev, GoState, ProcState } from "../../trace/spec.ts";
+import { NameIndex } from "../names.ts";
+import { widen } from "../slots.ts";
+import type { TrackedBatch } from "../tracked.ts";
+import type { GoroutineTracker, Pass } from "../tracker.ts";
+import { Births } from "./births.ts";
+import { GAP_NS, Gaps } from "./gaps.ts";
+import { History, Mark, NO_RECORD } from "./history.ts";
+import { Joins } from "./joins.ts";
+import { Kind, Kinds } from "./kinds.ts";
+import { FIRST_REQUEST, Ledger } from "./ledger.ts";
+import { Locks } from "./locks.ts";
+import { OccupantCount } from "./occupants.ts";
+import type { PathEnd } from "./path.ts";
+import type { CausesResult } from "./result.ts";
+import { Served, Serving } from "./served.ts";
+import { Sites } from "./sites.ts";
+import { Stops } from "./stops.ts";
+import { Units } from "./units.ts";
+import { Wakes } from "./wakes.ts";
+
+/** Rows that are no goroutine's transition and mean something here. */
+const minds = new Uint8Array(256);
+for (const type of [
+  Ev.UserTaskBegin,
+  Ev.UserTaskEnd,
+  Ev.STWBegin,
+  Ev.STWEnd,
+  Ev.GCMarkAssistActive,
+  Ev.GCMarkAssistBegin,
+  Ev.GCMarkAssistEnd,
+  Ev.GCSweepActive,
+  Ev.GCSweepBegin,
+  Ev.GCSweepEnd,
+  Ev.ProcStart,
+  Ev.ProcStop,
+  Ev.ProcSteal,
+  Ev.ProcStatus,
+  Ev.ProcsChange,
+  Ev.Sync,
+])
+  minds[type] = 1;
+
+/** Rows with a stack of the goroutine itself. */
+const ownStack = new Uint8Array(256);
+for (const type of [Ev.GoStop, Ev.GoBlock, Ev.GoSyscallBegin, Ev.GoStatus, Ev.GoStatusStack])
+  ownStack[type] = 1;
+
+export class CausesPass implements Pass {
+  readonly #kinds = new Kinds();
+  readonly #sites = new Sites();
+  readonly #history = new History();
+  readonly #units = new Units();
+  readonly #ledger = new Ledger(this.#kinds, this.#sites, this.#history);
+  readonly #served = new Served();
+  readonly #locks = new Locks();
+  readonly #joins = new Joins();
+  readonly #stops = new Stops();
+  readonly #gaps = new Gaps();
+  readonly #wakes = new Wakes();
+  readonly #occupants = new OccupantCount();
+  readonly #births = new Births();
+  readonly #mutex = this.#kinds.names.id("mutex");
+  readonly #rwmutex = this.#kinds.names.id("rwmutex");
+  readonly #waitgroup = this.#kinds.names.id("waitgroup");
+
+  // By slot: since when it does what, its last record, where it is, and what running means for it now.
+  #since = new Float64Array(256);
+  #past = new Float64Array(256);
+  #kind = new Uint8Array(256);
+  #stack = new Int32Array(256);
+  #mode = new Uint8Array(256);
+  /** 1 while it lives. */
+  #alive = new Uint8Array(256);
+
+  #reasons: NameIndex | undefined;
+  /** Whether the past is kept: from the first task or request on. */
+  #keeps = false;
+  #requests = 0;
+  #running = 0;
+  #procs = 0;
+  #procsSeen = 0;
+  #lastTime = NaN;
+  #syncTime = 0;
+
+  onGeneration(generation: Generation, tracker: GoroutineTracker): void {
+    this.#reasons ??= new NameIndex(tracker.reasons);
+    this.#reasons.enter(generation);
+  }
+
+  onBatch(batch: TrackedBatch, tracker: GoroutineTracker): void {
+    this.#reserve(tracker.capacity);
+    const { columns, slot } = batch;
+    const { length, type, time, from } = columns;
+    for (let i = 0; i < length; i++) {
+      const now = time[i]!;
+      if (now - this.#lastTime >= GAP_NS && this.#running > 0)
+        this.#gaps.add(this.#lastTime, now, this.#running, this.#procs || this.#procsSeen, tracker.startTime);
+      this.#lastTime = now;
+      const s = slot[i]!;
+      if (s < 0) {
+        if (minds[type[i]!] === 1) this.#other(columns, i, tracker);
+        continue;
+      }
+      if (from[i]! <= GoState.NotExist) this.#appears(columns, i, s, tracker);
+      else this.#leaves(batch, i, s, tracker);
+      this.#enters(columns, i, s, tracker);
+    }
+    // Those that wait forever end without a row that says so.
+    for (let k = 0; k < tracker.deathCount; k++) {
+      const dead = tracker.deaths[k]!;
+      if (this.#alive[dead] === 1) this.#dies(dead, tracker.ended[dead]!, tracker);
+    }
+  }
+
+  finish(tracker: GoroutineTracker): void {
+    this.#births.finish(tracker);
+  }
+
+  /** An interval is over: the hot function. */
+  #leaves(batch: TrackedBatch, i: number, s: number, tracker: GoroutineTracker): void {
+    const { columns } = batch;
+    const now = columns.time[i]!;
+    const kind = this.#kind[s]!;
+    switch (columns.from[i]) {
+      case GoState.Running: {
+        this.#running--;
+        const stack = columns.stack[i] === 0 ? this.#stack[s]! : tracker.stacks.of(columns.stack[i]!);
+        this.#close(s, kind, stack, now, tracker);
+        this.#occupants.stops(s, tracker.group[s]!, now);
+        if (this.#stops.isOpen) this.#stops.stands(columns.subject[i]!, tracker.group[s]!, stack, now);
+        break;
+      }
+      case GoState.Runnable:
+        this.#occupants.waited(s, now);
+        if (batch.beganBy[i] === Ev.GoUnblock) this.#wakes.runs(s, now - this.#since[s]!);
+        this.#close(s, kind, this.#stack[s]!, now, tracker);
+        break;
+      case GoState.Syscall: {
+        const lost = batch.procLost[i]!;
+        if (lost > this.#since[s]! && lost < now)
+          this.#close(s, Kind.syscall, this.#stack[s]!, lost, tracker);
+        this.#close(s, lost < now ? Kind.syscallBlocked : Kind.syscall, this.#stack[s]!, now, tracker);
+        break;
+      }
+      default:
+        this.#woken(columns, i, s, tracker);
+    }
+    if (this.#served.idle[s] === 1) this.#begins(s, FIRST_REQUEST + this.#requests++, 0, now, tracker);
+  }
+
+  /** A wait is over. */
+  #woken(columns: EventColumns, i: number, s: number, tracker: GoroutineTracker): void {
+    const now = columns.time[i]!;
+    const begin = this.#since[s]!;
+    const kind = this.#kind[s]!;
+    const stack = this.#stack[s]!;
+    const waker = columns.g[i]!;
+    const wakerSlot = waker === -1 || waker === columns.subject[i] ? -1 : tracker.slots.find(waker);
+    const wakerGroup = wakerSlot < 0 ? -1 : tracker.group[wakerSlot]!;
+    const wakeStack = columns.stack[i] === 0 ? 0 : tracker.stacks.of(columns.stack[i]!);
+    const at = this.#close(s, kind, stack, now, tracker);
+    if (at >= 0 && wakerSlot >= 0)
+      this.#history.wakenBy(at, waker, wakerGroup, this.#past[wakerSlot]!, wakeStack);
+    this.#wakes.woken(s, wakerGroup, tracker.group[s]!, now - begin);
+    if (kind === this.#mutex || kind === this.#rwmutex) {
+      const site = this.#sites.of(stack, tracker.stacks);
+      const wakerSite = this.#sites.of(wakeStack, tracker.stacks);
+      this.#locks.got(s, site, stack, begin, now, wakerSlot, wakerSite, wakeStack);
+    } else if (kind === this.#waitgroup) this.#joins.joined(s, begin, now, wakerSlot, tracker);
+  }
+
+  /** Ends what a goroutine does, with `kind`; gives the record's place, −1 if none is kept. */
+  #close(s: number, kind: number, stack: number, now: number, tracker: GoroutineTracker): number {
+    const since = this.#since[s]!;
+    this.#since[s] = now;
+    if (this.#units.head[s]! >= 0) this.#units.spend(s, kind, stack, since, now);
+    if (!this.#keeps) return -1;
+    const history = this.#history;
+    const at = history.push(tracker.slots.id(s), tracker.group[s]!, kind, since, now, stack, this.#past[s]!);
+    this.#past[s] = history.head - 1;
+    return at;
+  }
+
+  #enters(columns: EventColumns, i: number, s: number, tracker: GoroutineTracker): void {
+    const type = columns.type[i]!;
+    const now = columns.time[i]!;
+    if (ownStack[type] === 1 && columns.stack[i] !== 0) {
+      const stack = tracker.stacks.of(columns.stack[i]!);
+      this.#stack[s] = stack;
+      if (this.#served.at(s, stack, false, tracker.stacks) === Serving.ends)
+        this.#requestEnds(s, now, tracker);
+    }
+    switch (columns.to[i]) {
+      case GoState.Running:
+        this.#running++;
+        this.#kind[s] = this.#mode[s]!;
+        this.#occupants.runs(s, now);
+        break;
+      case GoState.Runnable:
+        this.#kind[s] = Kind.runnable;
+        this.#occupants.waits(s, this.#units.head[s]! >= 0, now);
+        break;
+      case GoState.Syscall:
+        this.#kind[s] = Kind.syscall;
+        break;
+      case GoState.Waiting: {
+        const reason = type === Ev.GoBlock ? this.#reasons!.of(columns.arg0[i]!) : 0;
+        const stack = this.#stack[s]!;
+        const kind = this.#kinds.wait(reason, tracker.reasons.text(reason), stack, tracker.stacks);
+        this.#kind[s] = kind;
+        if (kind === this.#mutex || kind === this.#rwmutex)
+          this.#locks.waits(this.#sites.of(stack, tracker.stacks));
+        break;
+      }
+      default:
+        this.#dies(s, now, tracker);
+    }
+  }
+
+  #appears(columns: EventColumns, i: number, s: number, tracker: GoroutineTracker): void {
+    const now = columns.time[i]!;
+    const type = columns.type[i]!;
+    const isNew = columns.from[i] === GoState.NotExist;
+    const isCreated = type === Ev.GoCreate || type === Ev.GoCreateBlocked;
+    const creator = isNew ? columns.g[i]! : -1;
+    const creatorSlot = creator === -1 ? -1 : tracker.slots.find(creator);
+    const begin = isNew ? now : this.#syncTime;
+    const stack = isCreated && columns.arg0[i] !== 0 ? tracker.stacks.of(columns.arg0[i]!) : 0;
+    this.#alive[s] = 1;
+    this.#mode[s] = Kind.running;
+    this.#since[s] = begin;
+    this.#past[s] = NO_RECORD;
+    this.#stack[s] = stack;
+    this.#units.head[s] = -1;
+    this.#locks.forget(s);
+    this.#wakes.forget(s);
+    this.#served.appears(s);
+    this.#joins.appears(s, creator, creatorSlot);
+    const createStack = columns.stack[i] === 0 || !isCreated ? 0 : tracker.stacks.of(columns.stack[i]!);
+    if (isCreated && creatorSlot >= 0) this.#births.born(s, createStack, tracker.group[s]!, now);
+    else this.#births.unknown(s);
+    if (this.#keeps) {
+      const kind = isNew ? Mark.created : Mark.found;
+      const at = this.#history.push(
+        columns.subject[i]!,
+        tracker.group[s]!,
+        kind,
+        begin,
+        begin,
+        stack,
+        NO_RECORD,
+      );
+      this.#past[s] = this.#history.head - 1;
+      if (creatorSlot >= 0)
+        this.#history.wakenBy(
+          at,
+          creator,
+          tracker.group[creatorSlot]!,
+          this.#past[creatorSlot]!,
+          createStack,
+        );
+    }
+    if (stack !== 0 && this.#served.at(s, stack, true, tracker.stacks) === Serving.begins)
+      this.#begins(s, FIRST_REQUEST + this.#requests++, 0, now, tracker);
+  }
+
+  #dies(s: number, now: number, tracker: GoroutineTracker): void {
+    this.#alive[s] = 0;
+    this.#requestEnds(s, now, tracker);
+    this.#units.orphan(s);
+    this.#joins.ends(s, now, tracker);
+    this.#births.ends(s);
+  }
+
+  /** A task (or, with type 0 until it is known, a request) begins on a goroutine. */
+  #begins(s: number, id: number, type: number, now: number, tracker: GoroutineTracker): void {
+    this.#keeps = true;
+    const unit = this.#units.add(id, type, tracker.slots.id(s), s, now);
+    if (id >= FIRST_REQUEST) this.#served.begins(s, unit);
+  }
+
+  #requestEnds(s: number, now: number, tracker: GoroutineTracker): void {
+    const unit = this.#served.unit[s]! - 1;
+    if (unit < 0) return;
+    const handler = this.#served.ends(s);
+    if (handler !== undefined) {
+      this.#units.type[unit] = this.#ledger.requestType(handler);
+      this.#unitEnds(unit, s, now, 0, tracker);
+    }
+    this.#units.remove(unit);
+  }
+
+  /** @param s slot of the goroutine that ended it, −1 if that is not known. */
+  #unitEnds(unit: number, s: number, now: number, stack: number, tracker: GoroutineTracker): void {
+    const owner = this.#units.ownerSlot[unit]!;
+    if (owner >= 0 && now > this.#since[owner]!)
+      this.#units.spendOpen(unit, this.#kind[owner]!, this.#stack[owner]!, this.#since[owner]!, now);
+    this.#units.settle(unit, now);
+    const from: PathEnd | undefined =
+      s < 0
+        ? undefined
+        : {
+            goroutine: tracker.slots.id(s),
+            group: tracker.group[s]!,
+            past: this.#past[s]!,
+            kind: this.#kind[s]!,
+            stack: stack === 0 ? this.#stack[s]! : stack,
+            end: now,
+          };
+    this.#ledger.ends(this.#units, unit, now, from, tracker);
+  }
+
+  /** Running changes its meaning: a mark assist or a sweep begins or ends. */
+  #setMode(goroutine: number, mode: number, now: number, tracker: GoroutineTracker): void {
+    const s = goroutine === -1 ? -1 : tracker.slots.find(goroutine);
+    if (s < 0 || this.#alive[s] === 0) return;
+    const wasRunning = this.#kind[s] === this.#mode[s];
+    this.#mode[s] = mode;
+    if (!wasRunning || this.#kind[s] === mode) return;
+    this.#close(s, this.#kind[s]!, this.#stack[s]!, now, tracker);
+    this.#kind[s] = mode;
+  }
+
+  /** Rows that are no transition of a goroutine. */
+  #other(columns: EventColumns, i: number, tracker: GoroutineTracker): void {
+    const now = columns.time[i]!;
+    const subject = columns.subject[i]!;
+    const goroutine = columns.g[i]!;
+    switch (columns.type[i]) {
+      case Ev.UserTaskBegin: {
+        const s = tracker.slots.find(goroutine);
+        if (s >= 0) {
+          const name = columns.generation.strings.get(columns.arg1[i]!);
+          this.#begins(s, subject, this.#ledger.taskType(name), now, tracker);
+        }
+        return;
+      }
+      case Ev.UserTaskEnd: {
+        const unit = this.#units.slots.find(subject);
+        if (unit < 0) return;
+        const s = goroutine === -1 ? -1 : tracker.slots.find(goroutine);
+        const stack = columns.stack[i] === 0 ? 0 : tracker.stacks.of(columns.stack[i]!);
+        this.#unitEnds(unit, s, now, stack, tracker);
+        this.#units.remove(unit);
+        return;
+      }
+      case Ev.STWBegin:
+        this.#stops.begin(goroutine, now);
+        return;
+      case Ev.STWEnd: {
+        const kind = columns.generation.strings.get(columns.arg0[i]!);
+        const begin = this.#stops.end(goroutine, kind, now, this.#units.slots.count);
+        if (begin === begin) this.#units.stop(begin, now);
+        return;
+      }
+      case Ev.GCMarkAssistActive:
+      case Ev.GCMarkAssistBegin:
+        this.#setMode(subject, Kind.assist, now, tracker);
+        return;
+      case Ev.GCMarkAssistEnd:
+        this.#setMode(subject, Kind.running, now, tracker);
+        return;
+      case Ev.GCSweepActive:
+      case Ev.GCSweepBegin:
+        this.#setMode(goroutine, Kind.sweep, now, tracker);
+        return;
+      case Ev.GCSweepEnd:
+        this.#setMode(goroutine, Kind.running, now, tracker);
+        return;
+      case Ev.ProcsChange:
+        this.#procs = columns.arg0[i]!;
+        return;
+      case Ev.Sync:
+        this.#syncTime = now;
+        if (columns.arg0[i] === 1) this.#gap(now);
+        return;
+      default:
+        if (columns.from[i] === columns.to[i]) return;
+        if (subject >= this.#procsSeen) this.#procsSeen = subject + 1;
+        if (this.#stops.isOpen && columns.to[i] === ProcState.Running) this.#stops.restarts();
+        this.#occupants.proc(subject, columns.to[i] === ProcState.Idle, now);
+    }
+  }
+
+  /** Events are missing: nothing in progress is known to go on. */
+  #gap(now: number): void {
+    this.#running = 0;
+    this.#locks.reset();
+    this.#stops.reset();
+    this.#occupants.reset(now);
+    for (let unit = 0; unit < this.#units.slots.used; unit++) {
+      if (this.#units.slots.id(unit) === -1) continue;
+      this.#units.remove(unit);
+      this.#units.notFollowed++;
+    }
+    this.#served.unit.fill(0);
+    this.#served.idle.fill(0);
+  }
+
+  #reserve(capacity: number): void {
+    if (this.#since.length < capacity) {
+      this.#since = widen(this.#since, new Float64Array(capacity));
+      this.#past = widen(this.#past, new Float64Array(capacity));
+      this.#kind = widen(this.#kind, new Uint8Array(capacity));
+      this.#stack = widen(this.#stack, new Int32Array(capacity));
+      this.#mode = widen(this.#mode, new Uint8Array(capacity));
+      this.#alive = widen(this.#alive, new Uint8Array(capacity));
+    }
+    this.#units.reserve(capacity);
+    this.#served.reserve(capacity);
+    this.#locks.reserve(capacity);
+    this.#joins.reserve(capacity);
+    this.#wakes.reserve(capacity);
+    this.#occupants.reserve(capacity);
+    this.#births.reserve(capacity);
+  }
+
+  result(tracker: GoroutineTracker): CausesResult {
+    const waits = this.#occupants.result(tracker);
+    const group = (id: number): string => tracker.groups.text(id);
+    return {
+      units: this.#ledger.result(tracker),
+      units_not_followed: this.#units.notFollowed,
+      occupants: waits.units,
+      occupants_all: waits.all,
+      locks: this.#locks.result(this.#sites, tracker.stacks),
+      joins: this.#joins.result(tracker),
+      stops: this.#stops.result(tracker.startTime, group, this.#sites, tracker.stacks),
+      gaps: this.#gaps.result(tracker.lastTime - tracker.startTime),
+      wakes: this.#wakes.result(tracker),
+      births: this.#births.result(this.#sites, tracker),
+    };
+  }
+}

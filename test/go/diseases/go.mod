@@ -1,0 +1,3 @@
+module gorewind.test/diseases
+
+go 1.22
