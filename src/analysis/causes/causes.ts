@@ -24,38 +24,12 @@ import { Locks } from "./locks.ts";
 import { OccupantCount } from "./occupants.ts";
 import type { PathEnd } from "./path.ts";
 import type { CausesResult } from "./result.ts";
+import { minds, ownStack } from "./rows.ts";
 import { Served, Serving } from "./served.ts";
 import { Sites } from "./sites.ts";
 import { Stops } from "./stops.ts";
 import { Units } from "./units.ts";
 import { Wakes } from "./wakes.ts";
-
-/** Rows that are no goroutine's transition and mean something here. */
-const minds = new Uint8Array(256);
-for (const type of [
-  Ev.UserTaskBegin,
-  Ev.UserTaskEnd,
-  Ev.STWBegin,
-  Ev.STWEnd,
-  Ev.GCMarkAssistActive,
-  Ev.GCMarkAssistBegin,
-  Ev.GCMarkAssistEnd,
-  Ev.GCSweepActive,
-  Ev.GCSweepBegin,
-  Ev.GCSweepEnd,
-  Ev.ProcStart,
-  Ev.ProcStop,
-  Ev.ProcSteal,
-  Ev.ProcStatus,
-  Ev.ProcsChange,
-  Ev.Sync,
-])
-  minds[type] = 1;
-
-/** Rows with a stack of the goroutine itself. */
-const ownStack = new Uint8Array(256);
-for (const type of [Ev.GoStop, Ev.GoBlock, Ev.GoSyscallBegin, Ev.GoStatus, Ev.GoStatusStack])
-  ownStack[type] = 1;
 
 export class CausesPass implements Pass {
   readonly #kinds = new Kinds();
@@ -204,6 +178,8 @@ export class CausesPass implements Pass {
     }
     switch (columns.to[i]) {
       case GoState.Running:
+        // But for who stopped the world nobody ran, and now somebody does.
+        if (this.#stops.isOpen && this.#running <= 1) this.#stops.restarts();
         this.#running++;
         this.#kind[s] = this.#mode[s]!;
         this.#occupants.runs(s, now);
@@ -389,7 +365,6 @@ export class CausesPass implements Pass {
       default:
         if (columns.from[i] === columns.to[i]) return;
         if (subject >= this.#procsSeen) this.#procsSeen = subject + 1;
-        if (this.#stops.isOpen && columns.to[i] === ProcState.Running) this.#stops.restarts();
         this.#occupants.proc(subject, columns.to[i] === ProcState.Idle, now);
     }
   }

@@ -51,7 +51,7 @@ interface OpenStop {
   group: number;
   stack: number;
   stopped: number;
-  /** Procs start again, before the stop is said to be over. */
+  /** Goroutines run again, before the stop is said to be over. */
   restarting: boolean;
 }
 
@@ -86,7 +86,7 @@ export class Stops {
     });
   }
 
-  /** A proc starts. It cannot while the world is being stopped, so the stop is over but for its event. */
+  /** All stood still, and a goroutine runs again: the stop is over but for its event. */
   restarts(): void {
     for (const stop of this.#open) stop.restarting = true;
   }

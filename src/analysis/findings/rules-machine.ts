@@ -173,7 +173,7 @@ const longStop: ProgramRule = {
     if (worst.total_ns < 10_000_000 && share < 0.05) return undefined;
     const late =
       worst.straggler !== null && worst.stopping_ns >= worst.total_ns / 2
-        ? ` ${duration(worst.stopping_ns)} of it were spent waiting for goroutine ${worst.straggler.goroutine} in ${shortName(worst.straggler.function)} to stop.`
+        ? ` ${duration(worst.stopping_ns)} of it were waiting for goroutine ${worst.straggler.goroutine} (${shortName(worst.straggler.group)}), the last to stop.`
         : "";
     return {
       share: null,
