@@ -179,7 +179,7 @@ export class CausesPass implements Pass {
     switch (columns.to[i]) {
       case GoState.Running:
         // But for who stopped the world nobody ran, and now somebody does.
-        if (this.#stops.isOpen && this.#running <= 1) this.#stops.restarts();
+        if (this.#stops.isOpen && this.#running <= 1) this.#stops.restarts(now);
         this.#running++;
         this.#kind[s] = this.#mode[s]!;
         this.#occupants.runs(s, now);

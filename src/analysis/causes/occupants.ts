@@ -27,145 +27,131 @@ export interface Occupants {
   readonly by_group: readonly OccupantRow[];
 }
 
-/** The integrals for one set of waiters. */
-class Waiting {
-  waiters = 0;
-  /** W(t), up to `#time`. */
-  integral = 0;
+/** Which waiters: goroutines with a task or request in progress, or all. Places in a pair. */
+const UNITS = 0;
+const ALL = 1;
+const SETS = [UNITS, ALL] as const;
+
+/** How a goroutine waits for a proc. */
+const NOT = 0;
+const WAITS = 1;
+const WAITS_WITH_UNIT = 2;
+
+export class OccupantCount {
+  /** Waiters of each set, and W(t) up to `#time`. */
+  #waitersOfUnits = 0;
+  #waiters = 0;
+  #ofUnits = 0;
+  #ofAll = 0;
   #time = NaN;
-  /** W when the goroutine began to run, by slot; and when the proc went idle. */
-  #started = new Float64Array(256);
-  #idleSince = new Float64Array(64).fill(NaN);
-  /** By group. */
-  #inTheWay = new Float64Array(64);
-  #idle = 0;
+  /** How it waits, by slot; and both W when it began to run. */
+  #waits = new Uint8Array(256);
+  #started = new Float64Array(256 * 2);
+  /** Both W when the proc went idle, NaN if it is not. */
+  #idleSince = new Float64Array(64 * 2).fill(NaN);
+  /** ns in the way of each set, by group. */
+  #inTheWay = new Float64Array(64 * 2);
+  readonly #idle = new Float64Array(2);
 
   reserve(capacity: number): void {
-    if (this.#started.length < capacity) this.#started = widen(this.#started, new Float64Array(capacity));
+    if (this.#waits.length >= capacity) return;
+    this.#waits = widen(this.#waits, new Uint8Array(capacity));
+    this.#started = widen(this.#started, new Float64Array(capacity * 2));
   }
 
-  advance(time: number): void {
-    if (this.waiters > 0) this.integral += this.waiters * (time - this.#time);
+  reset(time: number): void {
+    this.#advance(time);
+    this.#waiters = 0;
+    this.#waitersOfUnits = 0;
+    this.#waits.fill(NOT);
+  }
+
+  #advance(time: number): void {
+    if (this.#waiters > 0) {
+      const ns = time - this.#time;
+      this.#ofAll += this.#waiters * ns;
+      this.#ofUnits += this.#waitersOfUnits * ns;
+    }
     this.#time = time;
   }
 
-  runs(slot: number): void {
-    this.#started[slot] = this.integral;
+  waits(slot: number, hasUnit: boolean, time: number): void {
+    this.#advance(time);
+    this.#waiters++;
+    if (hasUnit) this.#waitersOfUnits++;
+    this.#waits[slot] = hasUnit ? WAITS_WITH_UNIT : WAITS;
   }
 
-  stops(slot: number, group: number): void {
-    const ns = this.integral - this.#started[slot]!;
+  waited(slot: number, time: number): void {
+    const how = this.#waits[slot]!;
+    if (how === NOT) return;
+    this.#advance(time);
+    this.#waiters--;
+    if (how === WAITS_WITH_UNIT) this.#waitersOfUnits--;
+    this.#waits[slot] = NOT;
+  }
+
+  runs(slot: number, time: number): void {
+    this.#advance(time);
+    this.#started[slot * 2] = this.#ofUnits;
+    this.#started[slot * 2 + 1] = this.#ofAll;
+  }
+
+  stops(slot: number, group: number, time: number): void {
+    this.#advance(time);
+    const ns = this.#ofAll - this.#started[slot * 2 + 1]!;
+    // Nobody waited, so nobody with a task did.
     if (ns === 0) return;
-    while (group >= this.#inTheWay.length)
+    while (group * 2 >= this.#inTheWay.length)
       this.#inTheWay = widen(this.#inTheWay, new Float64Array(this.#inTheWay.length * 2));
-    this.#inTheWay[group]! += ns;
+    this.#inTheWay[group * 2]! += this.#ofUnits - this.#started[slot * 2]!;
+    this.#inTheWay[group * 2 + 1]! += ns;
   }
 
-  idles(proc: number): void {
-    while (proc >= this.#idleSince.length) {
+  proc(proc: number, isIdle: boolean, time: number): void {
+    if (proc < 0 || proc >= MAX_PROCS) return;
+    this.#advance(time);
+    while (proc * 2 >= this.#idleSince.length) {
       const length = this.#idleSince.length;
       this.#idleSince = widen(this.#idleSince, new Float64Array(length * 2)).fill(NaN, length);
     }
-    this.#idleSince[proc] = this.integral;
+    this.#endIdle(proc);
+    if (!isIdle) return;
+    this.#idleSince[proc * 2] = this.#ofUnits;
+    this.#idleSince[proc * 2 + 1] = this.#ofAll;
   }
 
-  works(proc: number): void {
-    const since = this.#idleSince[proc] ?? NaN;
-    if (since !== since) return;
-    this.#idle += this.integral - since;
-    this.#idleSince[proc] = NaN;
+  #endIdle(proc: number): void {
+    if (Number.isNaN(this.#idleSince[proc * 2]!)) return;
+    this.#idle[UNITS]! += this.#ofUnits - this.#idleSince[proc * 2]!;
+    this.#idle[ALL]! += this.#ofAll - this.#idleSince[proc * 2 + 1]!;
+    this.#idleSince[proc * 2] = NaN;
   }
 
-  result(tracker: GoroutineTracker): Occupants {
-    this.#idleSince.forEach((since) => {
-      if (since === since) this.#idle += this.integral - since;
-    });
-    this.#idleSince.fill(NaN);
-    const all = this.#inTheWay.reduce((sum, ns) => sum + ns, this.#idle);
+  result(tracker: GoroutineTracker): { readonly units: Occupants; readonly all: Occupants } {
+    for (let proc = 0; proc * 2 < this.#idleSince.length; proc++) this.#endIdle(proc);
+    const [units, all] = SETS.map((set) => this.#tell(set, tracker));
+    return { units: units!, all: all! };
+  }
+
+  #tell(set: typeof UNITS | typeof ALL, tracker: GoroutineTracker): Occupants {
+    const integral = set === UNITS ? this.#ofUnits : this.#ofAll;
+    const inTheWay = this.#inTheWay.filter((_, i) => i % 2 === set);
+    const idle = this.#idle[set]!;
+    const sum = inTheWay.reduce((total, ns) => total + ns, idle);
     const row = (group: string, ns: number): OccupantRow => ({
       group,
-      share: all > 0 ? ns / all : 0,
-      wait_ns: all > 0 ? Math.round((this.integral * ns) / all) : 0,
+      share: sum > 0 ? ns / sum : 0,
+      wait_ns: sum > 0 ? Math.round((integral * ns) / sum) : 0,
     });
-    const rows = Array.from(this.#inTheWay, (ns, group) => row(tracker.groups.text(group), ns));
-    rows.push(row("idle procs", this.#idle));
+    const rows = Array.from(inTheWay, (ns, group) => row(tracker.groups.text(group), ns));
+    rows.push(row("idle procs", idle));
     return {
-      wait_ns: this.integral,
+      wait_ns: integral,
       by_group: rows
         .filter(({ share }) => share > 0)
         .sort((a, b) => b.share - a.share)
         .slice(0, MAX_TOLD),
     };
-  }
-}
-
-/** Both sets: goroutines with a task or request in progress, and all. */
-export class OccupantCount {
-  readonly #ofUnits = new Waiting();
-  readonly #ofAll = new Waiting();
-  /** By slot: 1 waits, 3 waits with a unit. */
-  #waits = new Uint8Array(256);
-
-  reserve(capacity: number): void {
-    if (this.#waits.length < capacity) this.#waits = widen(this.#waits, new Uint8Array(capacity));
-    this.#ofUnits.reserve(capacity);
-    this.#ofAll.reserve(capacity);
-  }
-
-  reset(time: number): void {
-    for (const each of [this.#ofUnits, this.#ofAll]) {
-      each.advance(time);
-      each.waiters = 0;
-    }
-    this.#waits.fill(0);
-  }
-
-  waits(slot: number, hasUnit: boolean, time: number): void {
-    this.#ofAll.advance(time);
-    this.#ofAll.waiters++;
-    this.#waits[slot] = 1;
-    if (!hasUnit) return;
-    this.#ofUnits.advance(time);
-    this.#ofUnits.waiters++;
-    this.#waits[slot] = 3;
-  }
-
-  waited(slot: number, time: number): void {
-    const waits = this.#waits[slot]!;
-    if (waits === 0) return;
-    this.#ofAll.advance(time);
-    this.#ofAll.waiters--;
-    if (waits === 3) {
-      this.#ofUnits.advance(time);
-      this.#ofUnits.waiters--;
-    }
-    this.#waits[slot] = 0;
-  }
-
-  runs(slot: number, time: number): void {
-    this.#ofAll.advance(time);
-    this.#ofUnits.advance(time);
-    this.#ofAll.runs(slot);
-    this.#ofUnits.runs(slot);
-  }
-
-  stops(slot: number, group: number, time: number): void {
-    this.#ofAll.advance(time);
-    this.#ofUnits.advance(time);
-    this.#ofAll.stops(slot, group);
-    this.#ofUnits.stops(slot, group);
-  }
-
-  proc(proc: number, isIdle: boolean, time: number): void {
-    if (proc < 0 || proc >= MAX_PROCS) return;
-    for (const each of [this.#ofAll, this.#ofUnits]) {
-      each.advance(time);
-      if (isIdle) each.idles(proc);
-      else each.works(proc);
-    }
-  }
-
-  result(tracker: GoroutineTracker): { readonly units: Occupants; readonly all: Occupants } {
-    return { units: this.#ofUnits.result(tracker), all: this.#ofAll.result(tracker) };
   }
 }

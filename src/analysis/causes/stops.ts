@@ -11,6 +11,8 @@ import type { Sites, ToldFrame } from "./sites.ts";
 const MAX_TOLD = 20;
 /** Stops in progress at once that are followed; the runtime allows one, a tolerant reading may see more. */
 const MAX_OPEN = 8;
+/** How long after the request a goroutine may still start. */
+const LATE_START_NS = 1_000_000;
 
 export interface Stop {
   /** Go's word for why. */
@@ -87,8 +89,11 @@ export class Stops {
   }
 
   /** All stood still, and a goroutine runs again: the stop is over but for its event. */
-  restarts(): void {
-    for (const stop of this.#open) stop.restarting = true;
+  restarts(time: number): void {
+    for (const stop of this.#open) {
+      // One that was about to run when the stop was asked for may still begin to.
+      if (stop.stopped > 0 || time - stop.begin >= LATE_START_NS) stop.restarting = true;
+    }
   }
 
   /** A goroutine no longer runs. */

@@ -1,0 +1,159 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { analyse } from "../../../src/analysis/analyse.ts";
+import { rules } from "../../../src/analysis/findings/findings.ts";
+import type { Finding } from "../../../src/analysis/findings/result.ts";
+import type { AnalysisResult } from "../../../src/analysis/result.ts";
+import { readTrace } from "../../../src/trace/reader.ts";
+import { buildGo, goUnavailable } from "../../support/go.ts";
+import { run } from "../../support/process.ts";
+import { requireOrSkip } from "../../support/require.ts";
+
+const skip = requireOrSkip("findings in real programs with one disease each", await goUnavailable());
+
+interface Disease {
+  readonly name: string;
+  /** Rule that must find it. */
+  readonly rule: string;
+  /** A function that must be in the finding's stacks or sentence. */
+  readonly names?: string;
+  /** Rules that must not find anything beside it. The machine's own load may let os-starvation and slow-wakeup speak. */
+  readonly not: readonly string[];
+}
+
+const waits = [
+  "mutex-contention",
+  "lock-convoy",
+  "channel-backpressure",
+  "network-dependency",
+  "timer-sleep",
+  "syscall-heavy",
+  "fan-out-straggler",
+];
+const others = (rule: string): string[] => waits.filter((each) => each !== rule);
+
+const diseases: readonly Disease[] = [
+  { name: "mutex", rule: "mutex-contention", names: "main.rebuildIndex", not: others("mutex-contention") },
+  {
+    name: "convoy",
+    rule: "lock-convoy",
+    names: "main.book",
+    not: ["channel-backpressure", "goroutine-leak", "gc-assist"],
+  },
+  {
+    name: "backpressure",
+    rule: "channel-backpressure",
+    names: "main.backpressure",
+    not: others("channel-backpressure"),
+  },
+  {
+    name: "saturation",
+    rule: "cpu-saturation",
+    names: "repeat.func1",
+    not: [...waits, "few-procs", "gc-assist"],
+  },
+  {
+    name: "oneproc",
+    rule: "few-procs",
+    names: "repeat.func1",
+    not: [...waits, "cpu-saturation", "gc-assist"],
+  },
+  { name: "gc", rule: "gc-assist", not: [...waits, "goroutine-leak"] },
+  {
+    name: "stw",
+    rule: "long-stw",
+    names: "main.longStop.func1",
+    not: [...waits, "cpu-saturation", "goroutine-leak"],
+  },
+  {
+    name: "network",
+    rule: "network-dependency",
+    names: "main.askInventory",
+    not: others("network-dependency"),
+  },
+  { name: "syscalls", rule: "syscall-heavy", names: "main.flush", not: others("syscall-heavy") },
+  { name: "straggler", rule: "fan-out-straggler", names: "main.askShards", not: others("fan-out-straggler") },
+  { name: "leak", rule: "goroutine-leak", names: "main.notify", not: [...waits, "gc-assist"] },
+  { name: "sleep", rule: "timer-sleep", names: "main.pollUntilReady", not: others("timer-sleep") },
+  {
+    name: "requests",
+    rule: "mutex-contention",
+    names: "main.lookUp",
+    not: ["lock-convoy", "goroutine-leak", "gc-assist"],
+  },
+];
+
+let folder = "";
+let binary = "";
+
+async function diagnose(name: string): Promise<AnalysisResult> {
+  const file = join(folder, `${name}.trace`);
+  const { exitCode, stderr } = await run(binary, [name, file]);
+  if (exitCode !== 0) throw new Error(`diseases ${name}: ${stderr}`);
+  return analyse(readTrace(await readFile(file)));
+}
+
+/** All that a finding says. */
+const wordsOf = (finding: Finding): string =>
+  JSON.stringify([finding.sentence, finding.stacks, finding.numbers]);
+
+describe.skipIf(skip)("findings", () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "gorewind-diseases-"));
+    binary = await buildGo("test/go/diseases");
+  }, 120_000);
+  afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+  test.each(diseases)("$name is found by $rule", { timeout: 60_000 }, async ({ name, rule, names, not }) => {
+    const result = await diagnose(name);
+    const { findings, healthy, sentence } = result.findings!;
+    const found = findings.filter((finding) => finding.rule === rule);
+    expect(
+      found.map(({ rule: id }) => id),
+      sentence,
+    ).toContain(rule);
+    expect(healthy).toBe(false);
+    const [finding] = found;
+    if (names !== undefined) expect(wordsOf(finding!)).toContain(names);
+    expect(finding!.numbers.length).toBeGreaterThan(0);
+    expect(finding!.advice).not.toBe("");
+    expect(findings.map((each) => each.rule).filter((each) => not.includes(each))).toEqual([]);
+    if (finding!.range !== null) {
+      expect(finding!.range.begin_at_ns).toBeGreaterThanOrEqual(0);
+      expect(finding!.range.end_at_ns).toBeLessThanOrEqual(result.duration_ns);
+    }
+  });
+
+  test("a healthy program is not accused", { timeout: 60_000 }, async () => {
+    const { causes, findings } = await diagnose("healthy");
+    // On a machine that is busy with other things, the operating system is rightly named.
+    const own = findings!.findings.filter(({ rule }) => !["os-starvation", "slow-wakeup"].includes(rule));
+    expect(own).toEqual([]);
+    expect(causes!.units).toMatchObject([{ kind: "task", name: "order" }]);
+    if (findings!.findings.length === 0) expect(findings!.sentence).toMatch(/^Healthy: /);
+  });
+
+  test("requests are found in stacks, without a task", { timeout: 60_000 }, async () => {
+    const { causes, tasks } = await diagnose("requests");
+    expect(tasks).toEqual([]);
+    const cart = causes!.units.find(({ name }) => name === "main.showCart")!;
+    expect(cart.kind).toBe("request");
+    expect(cart.count).toBeGreaterThan(20);
+    expect(cart.paths[0]!.rows.some((row) => row.function === "main.rebuildIndex" && row.hops > 0)).toBe(
+      true,
+    );
+  });
+});
+
+test("every rule states its threshold, and has a name of its own", () => {
+  expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
+  for (const rule of rules) expect(rule.threshold.length).toBeGreaterThan(10);
+});
+
+test("nothing is said of an empty trace", () => {
+  const { findings } = analyse([]);
+  expect(findings!.healthy).toBe(true);
+  expect(findings!.sentence).toContain("nothing is said about latency");
+});
