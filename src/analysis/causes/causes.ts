@@ -16,6 +16,7 @@ import type { TrackedBatch } from "../tracked.ts";
 import type { GoroutineTracker, Pass } from "../tracker.ts";
 import { Births } from "./births.ts";
 import { GAP_NS, Gaps } from "./gaps.ts";
+import { gcTaxOf } from "./gc-tax.ts";
 import { History, Mark, NO_RECORD } from "./history.ts";
 import { Joins } from "./joins.ts";
 import { Kind, Kinds } from "./kinds.ts";
@@ -405,11 +406,13 @@ export class CausesPass implements Pass {
   result(tracker: GoroutineTracker): CausesResult {
     const waits = this.#occupants.result(tracker);
     const group = (id: number): string => tracker.groups.text(id);
+    const units = this.#ledger.result(tracker);
     return {
-      units: this.#ledger.result(tracker),
+      units,
       units_not_followed: this.#units.notFollowed,
       occupants: waits.units,
       occupants_all: waits.all,
+      gc_tax: gcTaxOf(units, waits.units),
       locks: this.#locks.result(this.#sites, tracker.stacks),
       joins: this.#joins.result(tracker),
       stops: this.#stops.result(tracker.startTime, group, this.#sites, tracker.stacks),

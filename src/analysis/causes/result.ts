@@ -2,6 +2,7 @@
 
 import type { BirthRow } from "./births.ts";
 import type { GapsResult } from "./gaps.ts";
+import type { GcTaxRow } from "./gc-tax.ts";
 import type { JoinRow } from "./joins.ts";
 import type { UnitGroup } from "./ledger.ts";
 import type { LocksResult } from "./locks.ts";
@@ -18,6 +19,8 @@ export interface CausesResult {
   readonly occupants: Occupants;
   /** The same for all goroutines. */
   readonly occupants_all: Occupants;
+  /** What the garbage collector costs each of `units`. */
+  readonly gc_tax: readonly GcTaxRow[];
   readonly locks: LocksResult;
   readonly joins: readonly JoinRow[];
   readonly stops: StopsResult;

@@ -135,6 +135,15 @@ describe.skipIf(skip)("findings", () => {
     if (findings!.findings.length === 0) expect(findings!.sentence).toMatch(/^Healthy: /);
   });
 
+  test("the collector's tax is told where there is one", { timeout: 60_000 }, async () => {
+    const { causes } = await diagnose("gc");
+    const [tax] = causes!.gc_tax;
+    expect(tax).toMatchObject({ kind: "task", name: "order" });
+    expect(tax!.assist_ns).toBeGreaterThan(0);
+    expect(tax!.share).toBeGreaterThan(0.05);
+    expect(tax!.share).toBeLessThanOrEqual(1);
+  });
+
   test("requests are found in stacks, without a task", { timeout: 60_000 }, async () => {
     const { causes, tasks } = await diagnose("requests");
     expect(tasks).toEqual([]);
