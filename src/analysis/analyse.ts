@@ -40,6 +40,7 @@ import type { EventColumns } from "../trace/columns.ts";
 import { kindOf, specOf } from "../trace/spec.ts";
 import { StuckPass } from "./blocked.ts";
 import { CausesPass } from "./causes/causes.ts";
+import type { CausesOptions } from "./causes/causes.ts";
 import { findingsOf } from "./findings/findings.ts";
 import { GcPass } from "./gc.ts";
 import { GoroutinePass } from "./goroutines.ts";
@@ -65,8 +66,8 @@ export interface AnalysisOptions {
   readonly logs?: LogOptions;
   /** What counts as the collector's in `mmu`. Default: all four. */
   readonly mmu?: UtilizationOptions;
-  /** Whether to look for causes and findings (`causes`, `findings`). Default true. */
-  readonly causes?: boolean;
+  /** Whether to look for causes and findings (`causes`, `findings`), and in how much of the trace. Default true. */
+  readonly causes?: boolean | CausesOptions;
   /** Further passes over the same rows; they run after the built-in ones. */
   readonly passes?: readonly Pass[];
 }
@@ -98,7 +99,8 @@ export class Analysis {
     this.#regions = new RegionPass(this.#tasks, worst);
     this.#logs = new LogPass(options.logs ?? { limit: DEFAULT_LOGS });
     this.#utilization = new UtilizationPass(options.mmu);
-    this.#causes = options.causes === false ? undefined : new CausesPass();
+    const { causes = true } = options;
+    if (causes !== false) this.#causes = new CausesPass(causes === true ? {} : causes);
     // Regions before tasks and goroutines: those open at a goroutine's end are closed first.
     this.#passes = [
       this.#ranges,

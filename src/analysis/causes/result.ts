@@ -13,6 +13,8 @@ import type { WakeEdge } from "./wakes.ts";
 export interface CausesResult {
   /** Types of tasks, and handlers of requests found in stacks: budget, slow against typical, critical paths. */
   readonly units: readonly UnitGroup[];
+  /** How far from the trace's start all this goes: to its end, but for very long traces (`maxEvents`). */
+  readonly followed_ns: number;
   /** Tasks and requests beyond the bounds (65,536 at once, 16 of one goroutine), or cut by a gap in the trace. */
   readonly units_not_followed: number;
   /** Who had the procs while goroutines with a task or request in progress waited for one. */

@@ -165,11 +165,11 @@ const longStop: ProgramRule = {
   threshold: "one stop-the-world lasts 10 ms or more, or all of them 5 % of the trace",
   advice:
     "If one goroutine was late to stop: break up its long copy, hash or assembly loop into chunks. If the kind is not the collector's: find who asks for it (goroutine profiles, ReadMemStats, GOMAXPROCS).",
-  find(causes, result) {
+  find(causes) {
     const { stops } = causes;
     const [worst] = stops.worst;
     if (worst === undefined) return undefined;
-    const share = stops.total_ns / Math.max(1, result.duration_ns);
+    const share = stops.total_ns / Math.max(1, causes.followed_ns);
     if (worst.total_ns < 10_000_000 && share < 0.05) return undefined;
     const late =
       worst.straggler !== null && worst.stopping_ns >= worst.total_ns / 2
@@ -204,7 +204,7 @@ const osStarvation: ProgramRule = {
     "at least 3 gaps of 25 ms or more without any event while goroutines were running, 5 % of the trace in all",
   advice:
     "Compare with the container's throttling counters (cpu.stat nr_throttled) and the host's load. Raise or remove the CPU limit, or let GOMAXPROCS fit it.",
-  find(causes, _result) {
+  find(causes) {
     const { gaps } = causes;
     if (gaps.count < 3 || gaps.share < 0.05) return undefined;
     const quota =
@@ -234,17 +234,17 @@ const goroutineLeak: ProgramRule = {
     "one place creates at least 50 goroutines over at least half of the trace, and at least half of them have been waiting for 100 ms or more at its end, all in one function",
   advice:
     "Make sure that each goroutine can end: give its channel a buffer of one, select on the context's Done, close what it reads from.",
-  find(causes, result) {
+  find(causes) {
     const leak = causes.births.find(
       (row) =>
         row.created >= 50 &&
         row.stale >= row.created / 2 &&
-        row.last_at_ns - row.first_at_ns >= result.duration_ns / 2,
+        row.last_at_ns - row.first_at_ns >= causes.followed_ns / 2,
     );
     if (leak === undefined) return undefined;
     return {
       share: null,
-      sentence: `${leak.stale} of ${leak.created} goroutines that ${shortName(leak.creator)} started within ${duration(result.duration_ns)} wait in ${shortName(leak.stale_function)} and do not go on; ${leak.ended} ended.`,
+      sentence: `${leak.stale} of ${leak.created} goroutines that ${shortName(leak.creator)} started within ${duration(causes.followed_ns)} wait in ${shortName(leak.stale_function)} and do not go on; ${leak.ended} ended.`,
       numbers: [
         { name: "created", value: leak.created, unit: "count" },
         { name: "ended", value: leak.ended, unit: "count" },
@@ -259,21 +259,32 @@ const goroutineLeak: ProgramRule = {
   },
 };
 
-const gapsInTrace: ProgramRule = {
+const incomplete: ProgramRule = {
   kind: "program",
   id: "trace-incomplete",
-  title: "Parts of the trace are missing",
+  title: "Not all of it was looked at",
   info: true,
-  threshold: "any gap in the trace, or tasks that were not followed",
-  advice: "Figures hold for what was recorded. A larger ring or a shorter period of reading avoids gaps.",
+  threshold:
+    "a gap in the trace, tasks that were not followed, or a trace too long to be followed to its end",
+  advice:
+    "Figures hold for what was recorded and followed. A larger ring or a shorter period of reading avoids gaps; a long trace can be cut to the time in question.",
   find(causes, result) {
-    if (result.gaps === 0 && causes.units_not_followed === 0) return undefined;
+    const missed = result.duration_ns - causes.followed_ns;
+    if (result.gaps === 0 && causes.units_not_followed === 0 && missed <= 0) return undefined;
+    const parts = [
+      ...(result.gaps > 0 ? [`events are missing in ${result.gaps} places`] : []),
+      ...(causes.units_not_followed > 0
+        ? [`${causes.units_not_followed} tasks or requests were not followed`]
+        : []),
+      ...(missed > 0 ? [`causes were looked for in the first ${duration(causes.followed_ns)} only`] : []),
+    ];
     return {
       share: null,
-      sentence: `Events are missing in ${result.gaps} places, and ${causes.units_not_followed} tasks or requests were not followed.`,
+      sentence: `Of this trace, ${parts.join("; ")}.`,
       numbers: [
         { name: "gaps", value: result.gaps, unit: "count" },
         { name: "not followed", value: causes.units_not_followed, unit: "count" },
+        { name: "time without causes", value: missed, unit: "ns" },
       ],
     };
   },
@@ -288,5 +299,5 @@ export const machineRules: readonly Rule[] = [
   longStop,
   osStarvation,
   goroutineLeak,
-  gapsInTrace,
+  incomplete,
 ];

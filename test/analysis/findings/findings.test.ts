@@ -10,6 +10,7 @@ import { readTrace } from "../../../src/trace/reader.ts";
 import { buildGo, goUnavailable } from "../../support/go.ts";
 import { run } from "../../support/process.ts";
 import { requireOrSkip } from "../../support/require.ts";
+import { sampleTrace } from "../../support/trace-builder.ts";
 
 const skip = requireOrSkip("findings in real programs with one disease each", await goUnavailable());
 
@@ -159,6 +160,26 @@ describe.skipIf(skip)("findings", () => {
 test("every rule states its threshold, and has a name of its own", () => {
   expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
   for (const rule of rules) expect(rule.threshold.length).toBeGreaterThan(10);
+});
+
+test("a trace too long to be followed to its end says so", () => {
+  const {
+    causes,
+    findings,
+    duration_ns: length,
+  } = analyse(readTrace(sampleTrace(26, 200)), {
+    causes: { maxEvents: 100 },
+  });
+  expect(causes!.followed_ns).toBeLessThan(length);
+  expect(findings!.healthy).toBe(true);
+  expect(findings!.findings.map(({ rule, severity }) => [rule, severity])).toEqual([
+    ["trace-incomplete", "info"],
+  ]);
+});
+
+test("causes are left out if they are not asked for", () => {
+  const { causes, findings } = analyse(readTrace(sampleTrace()), { causes: false });
+  expect([causes, findings]).toEqual([null, null]);
 });
 
 test("nothing is said of an empty trace", () => {
