@@ -2,10 +2,11 @@
 
 import type { AnalysisResult } from "../analysis/result.ts";
 import { findingViews } from "./findings.ts";
-import { duration, integer, plural, wallTime } from "./format.ts";
+import { duration, integer, plural, printable, wallTime } from "./format.ts";
 import type { Report, Section } from "./model.ts";
 import { gcSection } from "./sections/gc.ts";
 import { goroutinesSection, samplesSection, stuckSection } from "./sections/goroutines.ts";
+import { requestsSection } from "./sections/requests.ts";
 import { schedulerSection } from "./sections/scheduler.ts";
 import { regionsSection, tasksSection } from "./sections/tasks.ts";
 
@@ -15,11 +16,12 @@ export interface ReportOptions {
 }
 
 /** Of a text that fits a screen. */
-export const SCREEN_ROWS = 5;
+export const SCREEN_ROWS = 4;
 
 export function buildReport(result: AnalysisResult, { rows }: ReportOptions): Report {
   const sections: (Section | undefined)[] = [
     tasksSection(result, rows),
+    requestsSection(result, Math.ceil(rows / 2)),
     regionsSection(result, Math.ceil(rows / 2)),
     goroutinesSection(result, rows),
     schedulerSection(result, rows),
@@ -30,6 +32,7 @@ export function buildReport(result: AnalysisResult, { rows }: ReportOptions): Re
   return {
     headline: headline(result),
     findings: findingViews(result),
+    verdict: result.findings === null ? undefined : printable(result.findings.sentence),
     sections: sections.filter((section) => section !== undefined),
     caveats: caveats(result),
   };

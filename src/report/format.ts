@@ -75,3 +75,8 @@ export function printable(text: string): string {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }
+
+/** `and 3 more types` */
+export function more(left: number, noun: string): string[] {
+  return left > 0 ? [`and ${plural(left, `more ${noun}`)}`] : [];
+}

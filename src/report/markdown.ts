@@ -13,9 +13,9 @@ export function renderMarkdown(report: Report, title: string): string {
   return `${blocks.join("\n\n")}\n`;
 }
 
-function findingBlocks({ findings }: Report): string[] {
+function findingBlocks({ findings, verdict }: Report): string[] {
   if (findings === undefined) return [];
-  if (findings.length === 0) return ["**Healthy**: nothing stands out."];
+  if (findings.length === 0) return [escape(verdict ?? "")];
   return [
     "## Findings",
     ...findings.map((finding) =>

@@ -52,6 +52,8 @@ export interface Report {
   readonly headline: readonly (readonly [string, string])[];
   /** Undefined: findings were not computed. Empty: nothing is wrong. */
   readonly findings: readonly FindingView[] | undefined;
+  /** The findings in one sentence. */
+  readonly verdict: string | undefined;
   readonly sections: readonly Section[];
   /** What the reader must know of the numbers: gaps, bounds that were met. */
   readonly caveats: readonly string[];

@@ -20,6 +20,7 @@ export function schedReport(result: SchedTraceResult, { rows }: SchedReportOptio
       ["details", last === null ? "none (GODEBUG=scheddetail=1 gives them)" : "of every P, M and G"],
     ],
     findings: undefined,
+    verdict: undefined,
     sections: sections.filter((section) => section !== undefined),
     caveats: [
       ...(dropped_samples > 0

@@ -1,6 +1,6 @@
 /** A report for a terminal: one screen, no line wider than `width`. */
 
-import type { Column, FindingView, Report, Section, Table } from "./model.ts";
+import type { Column, Report, Section, Table } from "./model.ts";
 import { middle } from "./format.ts";
 import type { Paint } from "./paint.ts";
 
@@ -11,6 +11,9 @@ export interface TextOptions {
 }
 
 const GAP = "  ";
+/** Told in full on one screen, and lines of evidence of each; the HTML has all. */
+const MOST_FINDINGS = 3;
+const MOST_EVIDENCE = 1;
 /** Below this a name says nothing any more. */
 const LEAST_NAME = 12;
 
@@ -20,24 +23,30 @@ export function renderText(report: Report, { paint, width = 100 }: TextOptions):
     lines.push(line);
   for (const caveat of report.caveats)
     for (const line of wrap(`note: ${caveat}`, width)) lines.push(paint.warning(line));
-  lines.push(...findingLines(report.findings, paint, width));
+  lines.push(...findingLines(report, paint, width));
   for (const section of report.sections) lines.push("", ...sectionLines(section, paint, width));
   return `${lines.join("\n")}\n`;
 }
 
-function findingLines(findings: readonly FindingView[] | undefined, paint: Paint, width: number): string[] {
+function findingLines({ findings, verdict }: Report, paint: Paint, width: number): string[] {
   if (findings === undefined) return [];
-  if (findings.length === 0) return ["", paint.good("Healthy: nothing stands out.")];
-  return findings.flatMap((finding) => {
+  const serious = findings.filter(({ severity }) => severity !== "info");
+  if (serious.length === 0) return ["", ...wrap(verdict ?? "", width).map(paint.good)];
+  const rest = findings.slice(MOST_FINDINGS).map(({ title }) => title);
+  const lines = findings.slice(0, MOST_FINDINGS).flatMap((finding) => {
     const colour = finding.severity === "critical" ? paint.bad : paint.warning;
     return [
       "",
       ...wrap(`${finding.severity.toUpperCase()}: ${finding.title}`, width).map(colour),
       ...indented(finding.sentence, width),
-      ...finding.evidence.flatMap((line) => indented(`- ${line}`, width)).map(paint.dim),
+      ...finding.evidence
+        .slice(0, MOST_EVIDENCE)
+        .flatMap((line) => indented(`- ${line}`, width))
+        .map(paint.dim),
       ...indented(`→ ${finding.advice}`, width),
     ];
   });
+  return rest.length === 0 ? lines : [...lines, "", ...wrap(`also: ${rest.join("; ")}`, width)];
 }
 
 function sectionLines({ title, summary, tables, notes }: Section, paint: Paint, width: number): string[] {

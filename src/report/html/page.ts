@@ -7,14 +7,16 @@ import type { AnalysisResult } from "../../analysis/result.ts";
 import type { TaskRow } from "../../analysis/tasks.ts";
 import { buildReport } from "../build.ts";
 import { duration, integer, percent, plural, size } from "../format.ts";
-import type { FindingView, Report, Section } from "../model.ts";
+import type { Report, Section } from "../model.ts";
 import { extent } from "../sections/gc.ts";
 import { programGroups } from "../sections/goroutines.ts";
+import { slowestPath } from "../sections/requests.ts";
 import { namedTasks } from "../sections/tasks.ts";
 import { splitParts, splitText } from "../split.ts";
 import { html, tableMarkup } from "./markup.ts";
 import type { Markup } from "./markup.ts";
 import { barPlot, histogramPlot, lanePlot, roundedUp, roundedUpBinary, timePlot } from "./plots.ts";
+import { criticalPath } from "./path.ts";
 import { legend, stateParts } from "./states.ts";
 import { style } from "./style.ts";
 
@@ -47,10 +49,10 @@ export function renderHtml(result: AnalysisResult, { title }: HtmlOptions): stri
       </head>
       <body>
         <main>
-          ${header(report, title)} ${findings(report.findings)} ${tiles(result)}
-          ${section("tasks", taskPlots(result))} ${section("regions")}
-          ${section("goroutines", groupBars(result))} ${section("scheduler", schedulerPlots(result))}
-          ${section("gc", heapPlot(result))} ${section("stuck")} ${section("samples")} ${logs(result)}
+          ${header(report, title)} ${findings(report)} ${tiles(result)} ${section("tasks", taskPlots(result))}
+          ${section("requests")} ${section("regions")} ${section("goroutines", groupBars(result))}
+          ${section("scheduler", schedulerPlots(result))} ${section("gc", heapPlot(result))}
+          ${section("stuck")} ${section("samples")} ${logs(result)}
           <footer>Made by gorewind from an execution trace. Times are from the trace's start.</footer>
         </main>
       </body>
@@ -74,12 +76,12 @@ function header({ headline, caveats }: Report, title: string): Markup {
   </header>`;
 }
 
-function findings(list: readonly FindingView[] | undefined): Markup | undefined {
+function findings({ findings: list, verdict }: Report): Markup | undefined {
   if (list === undefined) return undefined;
   if (list.length === 0)
     return html`<section>
       <h2>Findings</h2>
-      <div class="finding healthy"><p>Healthy: nothing stands out.</p></div>
+      <div class="finding healthy"><p>${verdict}</p></div>
     </section>`;
   return html`<section>
     <h2>Findings</h2>
@@ -169,13 +171,14 @@ function taskPlots(result: AnalysisResult): Markup {
           group.name,
           group.latency,
           group.histogram,
-          group.worst[0] && slowestTask(group.worst[0]),
+          group.worst[0] && slowestTask(group.worst[0], result),
         ),
       )}
   </div>`;
 }
 
-function slowestTask(row: TaskRow): Markup {
+function slowestTask(row: TaskRow, result: AnalysisResult): Markup {
+  const path = slowestPath(result, "task", row.name);
   const parts = stateParts(row);
   const end = row.end_at_ns ?? row.begin_at_ns + row.total_ns;
   const regions = row.regions.slice(0, 16);
@@ -183,6 +186,7 @@ function slowestTask(row: TaskRow): Markup {
       slowest: task ${row.id}, ${duration(row.total_ns)} from ${duration(row.begin_at_ns)} on
     </p>
     ${barPlot(parts, row.total_ns, `time of task ${row.id} by state: ${splitText(row, 6)}`)}${legend(parts)}
+    ${path && criticalPath(path)}
     ${
       regions.length > 0 &&
       html`<p class="soft">its regions</p>

@@ -7,12 +7,15 @@ import type { BarPart, Colour } from "./plots.ts";
 
 /** Colours of wait reasons, by how they begin. */
 const reasons: readonly (readonly [RegExp, Colour])[] = [
-  [/^(?:sync|semacquire|mutex|rwmutex|waitgroup)/i, "sync"],
+  [/^(?:sync|semacquire|mutex|rwmutex|waitgroup|cond)/i, "sync"],
+  [/^running/, "exec"],
+  [/^runnable/, "sched"],
+  [/^syscall/, "syscall"],
   [/^network/i, "network"],
   [/^sleep/i, "sleep"],
   [/^chan/i, "chan"],
   [/^select/i, "select"],
-  [/^(?:GC|wait for debug|wait until GC|system goroutine)/, "gc"],
+  [/^(?:gc|GC|wait for debug|wait until GC|system goroutine)/, "gc"],
 ];
 
 export function stateColour({ kind, name }: Pick<SplitPart, "kind" | "name">): Colour {

@@ -1,10 +1,9 @@
 import type { GoroutineGroup } from "../../analysis/goroutines.ts";
 import type { AnalysisResult } from "../../analysis/result.ts";
-import { duration, integer, percent, plural, printable } from "../format.ts";
+import { duration, integer, more, percent, plural, printable } from "../format.ts";
 import { left, name, right } from "../model.ts";
 import type { Section } from "../model.ts";
 import { blockedTotal, splitParts } from "../split.ts";
-import { more } from "./tasks.ts";
 
 /** Groups of the program itself, most time waited first. */
 export function programGroups(result: AnalysisResult): GoroutineGroup[] {

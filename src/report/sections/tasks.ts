@@ -1,10 +1,11 @@
 import type { RegionGroup } from "../../analysis/regions.ts";
 import type { AnalysisResult } from "../../analysis/result.ts";
 import type { TaskGroup, TaskRow } from "../../analysis/tasks.ts";
-import { duration, integer, plural, printable } from "../format.ts";
+import { duration, integer, more, plural, printable } from "../format.ts";
 import { name, right } from "../model.ts";
 import type { Section } from "../model.ts";
 import { splitText } from "../split.ts";
+import { pathText, slowestPath } from "./requests.ts";
 
 const columns = ["count", "open", "p50", "p95", "p99", "max", "total"].map(right);
 
@@ -35,7 +36,7 @@ export function tasksSection(result: AnalysisResult, rows: number): Section | un
         ]),
       },
     ],
-    notes: [...worst.map(slowest), ...more(groups.length - shown.length, "type")],
+    notes: [...worst.flatMap((row) => slowest(row, result)), ...more(groups.length - shown.length, "type")],
   };
 }
 
@@ -46,10 +47,16 @@ export function namedTasks(result: AnalysisResult): TaskGroup[] {
     .sort((a, b) => b.latency.p99_ns - a.latency.p99_ns || b.total_ns - a.total_ns);
 }
 
-function slowest(row: TaskRow): string {
+function slowest(row: TaskRow, result: AnalysisResult): string[] {
   const at = duration(row.begin_at_ns);
   const where = `slowest ${printable(row.name)}: task ${row.id}, ${duration(row.total_ns)} from ${at} on`;
-  return `${where}: ${splitText(row, 2)}`;
+  const path = slowestPath(result, "task", row.name);
+  // Where only its own goroutine is on the path, the states say the same.
+  const others = path?.causes.some((cause) => !cause.own) === true;
+  return [
+    `${where}: ${splitText(row, 2)}`,
+    ...(path !== undefined && others ? [`what it waited for (critical path): ${pathText(path, 2)}`] : []),
+  ];
 }
 
 function times(group: Pick<TaskGroup, "latency" | "total_ns">): string[] {
@@ -81,9 +88,4 @@ export function regionsSection(result: AnalysisResult, rows: number): Section | 
     ],
     notes: more(groups.length - shown.length, "name"),
   };
-}
-
-/** `… and 3 more types` */
-export function more(left: number, noun: string): string[] {
-  return left > 0 ? [`and ${plural(left, `more ${noun}`)}`] : [];
 }
