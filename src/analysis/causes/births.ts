@@ -93,7 +93,8 @@ export class Births {
 
   /** The trace is over. */
   finish(tracker: GoroutineTracker): void {
-    for (const slot of tracker.alive()) {
+    const byId = [...tracker.alive()].sort((a, b) => tracker.slots.id(a) - tracker.slots.id(b));
+    for (const slot of byId) {
       const row = this.#places[(this.#place[slot] ?? 0) - 1];
       if (row === undefined) continue;
       if (tracker.state[slot] !== GoState.Waiting || tracker.lastTime - tracker.since[slot]! < STALE_NS)

@@ -66,6 +66,8 @@ export class CausesPass implements Pass {
   #kind = new Uint8Array(256);
   #stack = new Int32Array(256);
   #mode = new Uint8Array(256);
+  /** As far as it is known at the row; the tracker's is that after the batch. */
+  #group = new Int32Array(256);
   /** 1 while it lives. */
   #alive = new Uint8Array(256);
 
@@ -139,8 +141,8 @@ export class CausesPass implements Pass {
         this.#running--;
         const stack = columns.stack[i] === 0 ? this.#stack[s]! : tracker.stacks.of(columns.stack[i]!);
         this.#close(s, kind, stack, now, tracker);
-        this.#occupants.stops(s, tracker.group[s]!, now);
-        if (this.#stops.isOpen) this.#stops.stands(columns.subject[i]!, tracker.group[s]!, stack, now);
+        this.#occupants.stops(s, this.#group[s]!, now);
+        if (this.#stops.isOpen) this.#stops.stands(columns.subject[i]!, this.#group[s]!, stack, now);
         break;
       }
       case GoState.Runnable:
@@ -169,17 +171,17 @@ export class CausesPass implements Pass {
     const stack = this.#stack[s]!;
     const waker = columns.g[i]!;
     const wakerSlot = waker === -1 || waker === columns.subject[i] ? -1 : tracker.slots.find(waker);
-    const wakerGroup = wakerSlot < 0 ? -1 : tracker.group[wakerSlot]!;
+    const wakerGroup = wakerSlot < 0 ? -1 : this.#group[wakerSlot]!;
     const wakeStack = columns.stack[i] === 0 ? 0 : tracker.stacks.of(columns.stack[i]!);
     const at = this.#close(s, kind, stack, now, tracker);
     if (at >= 0 && wakerSlot >= 0)
       this.#history.wakenBy(at, waker, wakerGroup, this.#past[wakerSlot]!, wakeStack);
-    this.#wakes.woken(s, wakerGroup, tracker.group[s]!, now - begin);
+    this.#wakes.woken(s, wakerGroup, this.#group[s]!, now - begin);
     if (kind === this.#mutex || kind === this.#rwmutex) {
       const site = this.#sites.of(stack, tracker.stacks);
       const wakerSite = this.#sites.of(wakeStack, tracker.stacks);
       this.#locks.got(s, site, stack, begin, now, wakerSlot, wakerSite, wakeStack);
-    } else if (kind === this.#waitgroup) this.#joins.joined(s, begin, now, wakerSlot, tracker);
+    } else if (kind === this.#waitgroup) this.#joins.joined(s, begin, now, wakerSlot, this.#group, tracker);
   }
 
   /** Ends what a goroutine does, with `kind`; gives the record's place, −1 if none is kept. */
@@ -189,7 +191,7 @@ export class CausesPass implements Pass {
     if (this.#units.head[s]! >= 0) this.#units.spend(s, kind, stack, since, now);
     if (!this.#keeps) return -1;
     const history = this.#history;
-    const at = history.push(tracker.slots.id(s), tracker.group[s]!, kind, since, now, stack, this.#past[s]!);
+    const at = history.push(tracker.slots.id(s), this.#group[s]!, kind, since, now, stack, this.#past[s]!);
     this.#past[s] = history.head - 1;
     return at;
   }
@@ -200,6 +202,7 @@ export class CausesPass implements Pass {
     if (ownStack[type] === 1 && columns.stack[i] !== 0) {
       const stack = tracker.stacks.of(columns.stack[i]!);
       this.#stack[s] = stack;
+      if (this.#group[s] === 0) this.#group[s] = tracker.groups.id(tracker.stacks.root(stack));
       if (this.#served.at(s, stack, false, tracker.stacks) === Serving.ends)
         this.#requestEnds(s, now, tracker);
     }
@@ -246,19 +249,20 @@ export class CausesPass implements Pass {
     this.#since[s] = begin;
     this.#past[s] = NO_RECORD;
     this.#stack[s] = stack;
+    this.#group[s] = stack === 0 ? 0 : tracker.groups.id(tracker.stacks.root(stack));
     this.#units.head[s] = -1;
     this.#locks.forget(s);
     this.#wakes.forget(s);
     this.#served.appears(s);
     this.#joins.appears(s, creator, creatorSlot);
     const createStack = columns.stack[i] === 0 || !isCreated ? 0 : tracker.stacks.of(columns.stack[i]!);
-    if (isCreated && creatorSlot >= 0) this.#births.born(s, createStack, tracker.group[s]!, now);
+    if (isCreated && creatorSlot >= 0) this.#births.born(s, createStack, this.#group[s], now);
     else this.#births.unknown(s);
     if (this.#keeps) {
       const kind = isNew ? Mark.created : Mark.found;
       const at = this.#history.push(
         columns.subject[i]!,
-        tracker.group[s]!,
+        this.#group[s],
         kind,
         begin,
         begin,
@@ -267,13 +271,7 @@ export class CausesPass implements Pass {
       );
       this.#past[s] = this.#history.head - 1;
       if (creatorSlot >= 0)
-        this.#history.wakenBy(
-          at,
-          creator,
-          tracker.group[creatorSlot]!,
-          this.#past[creatorSlot]!,
-          createStack,
-        );
+        this.#history.wakenBy(at, creator, this.#group[creatorSlot]!, this.#past[creatorSlot]!, createStack);
     }
     if (stack !== 0 && this.#served.at(s, stack, true, tracker.stacks) === Serving.begins)
       this.#begins(s, FIRST_REQUEST + this.#requests++, 0, now, tracker);
@@ -316,7 +314,7 @@ export class CausesPass implements Pass {
         ? undefined
         : {
             goroutine: tracker.slots.id(s),
-            group: tracker.group[s]!,
+            group: this.#group[s]!,
             past: this.#past[s]!,
             kind: this.#kind[s]!,
             stack: stack === 0 ? this.#stack[s]! : stack,
@@ -417,6 +415,7 @@ export class CausesPass implements Pass {
       this.#past = widen(this.#past, new Float64Array(capacity));
       this.#kind = widen(this.#kind, new Uint8Array(capacity));
       this.#stack = widen(this.#stack, new Int32Array(capacity));
+      this.#group = widen(this.#group, new Int32Array(capacity));
       this.#mode = widen(this.#mode, new Uint8Array(capacity));
       this.#alive = widen(this.#alive, new Uint8Array(capacity));
     }

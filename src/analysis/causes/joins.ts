@@ -80,8 +80,15 @@ export class Joins {
       this.#ended[parent] = time;
   }
 
-  /** A wait for a group is over. @param child slot of the goroutine that ended it. */
-  joined(slot: number, begin: number, end: number, child: number, tracker: GoroutineTracker): void {
+  /** A wait for a group is over. @param child slot of the goroutine that ended it. @param groups by slot. */
+  joined(
+    slot: number,
+    begin: number,
+    end: number,
+    child: number,
+    groups: Int32Array,
+    tracker: GoroutineTracker,
+  ): void {
     const children = this.#children[slot]!;
     const last = this.#ended[slot]!;
     this.#children[slot] = 0;
@@ -89,13 +96,13 @@ export class Joins {
     const goroutine = tracker.slots.id(slot);
     if (children < MIN_CHILDREN || child < 0 || this.#parent[child] !== goroutine) return;
     const alone = end - (last > begin ? last : begin);
-    const key = tracker.group[slot]! * 65_536 + tracker.group[child]!;
+    const key = groups[slot]! * 65_536 + groups[child]!;
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
       if (this.#pairs.size >= MAX_PAIRS) return;
       pair = {
-        parent: tracker.group[slot]!,
-        child: tracker.group[child]!,
+        parent: groups[slot]!,
+        child: groups[child]!,
         joins: 0,
         children: 0,
         wait: 0,
