@@ -37,11 +37,12 @@ print(`${file}: ${megabytes.toFixed(0)} MB; ${go}, Node ${process.version}, ${av
 const rows = [
   ["gorewind: read only", ours("read")],
   ["gorewind: full analysis, JSON", ours("analyze")],
+  ["gorewind: without causes and findings", ours("causeless")],
   ["gorewind: sched profile", ours("profile")],
   ["Go Reader+Summarizer", JSON.parse(execFileSync(oracle, ["summary", file], { encoding: "utf8" }))],
 ];
 if (values.tool) rows.push(["go tool trace -pprof=sched", tool()]);
-const reference = rows[3][1];
+const reference = rows[4][1];
 print("| | wall s | CPU s | peak MB | events/s | Go's wall ÷ | Go's memory ÷ |");
 print("|---|---|---|---|---|---|---|");
 for (const [name, { ms, cpu_ms: cpu, peak_bytes: peak }] of rows) {

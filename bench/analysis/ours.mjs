@@ -14,8 +14,8 @@ const begin = performance.now();
 const reader = new TraceReader();
 let push;
 let finish;
-if (what === "analyze") {
-  const analysis = new Analysis();
+if (what === "analyze" || what === "causeless") {
+  const analysis = new Analysis({ causes: what === "analyze" });
   push = (batch) => analysis.push(batch);
   finish = () => JSON.stringify(analysis.finish());
 } else if (what === "profile") {
