@@ -18,6 +18,8 @@ interface Disease {
   readonly name: string;
   /** Rule that must find it. */
   readonly rule: string;
+  /** Rules that find something as well. */
+  readonly also?: readonly string[];
   /** A function that must be in the finding's stacks or sentence. */
   readonly names?: string;
   /** Rules that must not find anything beside it. The machine's own load may let os-starvation and slow-wakeup speak. */
@@ -61,7 +63,7 @@ const diseases: readonly Disease[] = [
     names: "repeat.func1",
     not: [...waits, "cpu-saturation", "gc-assist"],
   },
-  { name: "gc", rule: "gc-assist", not: [...waits, "goroutine-leak"] },
+  { name: "gc", rule: "gc-assist", also: ["gc-pressure"], not: [...waits, "goroutine-leak"] },
   {
     name: "stw",
     rule: "long-stw",
@@ -75,7 +77,13 @@ const diseases: readonly Disease[] = [
     not: others("network-dependency"),
   },
   { name: "syscalls", rule: "syscall-heavy", names: "main.flush", not: others("syscall-heavy") },
-  { name: "straggler", rule: "fan-out-straggler", names: "main.askShards", not: others("fan-out-straggler") },
+  {
+    name: "straggler",
+    rule: "fan-out-straggler",
+    also: ["waits-for-goroutine"],
+    names: "main.askShards",
+    not: others("fan-out-straggler"),
+  },
   { name: "leak", rule: "goroutine-leak", names: "main.notify", not: [...waits, "gc-assist"] },
   { name: "sleep", rule: "timer-sleep", names: "main.pollUntilReady", not: others("timer-sleep") },
   {
@@ -84,6 +92,7 @@ const diseases: readonly Disease[] = [
     names: "main.lookUp",
     not: ["lock-convoy", "goroutine-leak", "gc-assist"],
   },
+  { name: "frozen", rule: "os-starvation", not: [...waits, "few-procs", "goroutine-leak", "gc-assist"] },
 ];
 
 let folder = "";
@@ -107,25 +116,34 @@ describe.skipIf(skip)("findings", () => {
   }, 120_000);
   afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-  test.each(diseases)("$name is found by $rule", { timeout: 60_000 }, async ({ name, rule, names, not }) => {
-    const result = await diagnose(name);
-    const { findings, healthy, sentence } = result.findings!;
-    const found = findings.filter((finding) => finding.rule === rule);
-    expect(
-      found.map(({ rule: id }) => id),
-      sentence,
-    ).toContain(rule);
-    expect(healthy).toBe(false);
-    const [finding] = found;
-    if (names !== undefined) expect(wordsOf(finding!)).toContain(names);
-    expect(finding!.numbers.length).toBeGreaterThan(0);
-    expect(finding!.advice).not.toBe("");
-    expect(findings.map((each) => each.rule).filter((each) => not.includes(each))).toEqual([]);
-    if (finding!.range !== null) {
-      expect(finding!.range.begin_at_ns).toBeGreaterThanOrEqual(0);
-      expect(finding!.range.end_at_ns).toBeLessThanOrEqual(result.duration_ns);
-    }
-  });
+  test.each(diseases)(
+    "$name is found by $rule",
+    { timeout: 60_000 },
+    async ({ name, rule, also = [], names, not }) => {
+      const result = await diagnose(name);
+      const { findings, healthy, sentence } = result.findings!;
+      const found = findings.filter((finding) => finding.rule === rule);
+      expect(
+        found.map(({ rule: id }) => id),
+        sentence,
+      ).toContain(rule);
+      for (const other of also)
+        expect(
+          findings.map((each) => each.rule),
+          sentence,
+        ).toContain(other);
+      expect(healthy).toBe(false);
+      const [finding] = found;
+      if (names !== undefined) expect(wordsOf(finding!)).toContain(names);
+      expect(finding!.numbers.length).toBeGreaterThan(0);
+      expect(finding!.advice).not.toBe("");
+      expect(findings.map((each) => each.rule).filter((each) => not.includes(each))).toEqual([]);
+      if (finding!.range !== null) {
+        expect(finding!.range.begin_at_ns).toBeGreaterThanOrEqual(0);
+        expect(finding!.range.end_at_ns).toBeLessThanOrEqual(result.duration_ns);
+      }
+    },
+  );
 
   test("a healthy program is not accused", { timeout: 60_000 }, async () => {
     const { causes, findings } = await diagnose("healthy");

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"runtime/trace"
@@ -40,6 +41,7 @@ var diseases = map[string]func(end <-chan struct{}){
 	"leak":         leak,
 	"sleep":        sleeps,
 	"requests":     requests,
+	"frozen":       frozen,
 }
 
 const duration = 1200 * time.Millisecond
@@ -338,4 +340,13 @@ func requests(end <-chan struct{}) {
 func showCart(w http.ResponseWriter, _ *http.Request) {
 	lookUp()
 	fmt.Fprintln(w, "cart")
+}
+
+// frozen: the operating system keeps the whole process from running, again and again, as CPU throttling does.
+func frozen(end <-chan struct{}) {
+	script := "for i in 1 2 3 4 5 6; do kill -STOP $1; sleep 0.07; kill -CONT $1; sleep 0.1; done"
+	freezer := exec.Command("sh", "-c", script, "sh", fmt.Sprint(os.Getpid()))
+	must(freezer.Start())
+	repeat(4, 0, end, func() { order(func() { spin(4000) }) })
+	must(freezer.Wait())
 }
