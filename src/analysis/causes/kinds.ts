@@ -41,6 +41,14 @@ const SYNC: readonly (readonly [RegExp, string])[] = [
 /** How deep they lie. */
 const SYNC_DEPTH = 8;
 
+/**
+ * Functions of client libraries that wait for the goroutine which reads their connection: an answer from the network is
+ * what they wait for, whatever Go's reason (select, chan receive, cond).
+ */
+const CLIENTS =
+  /^(net\/http\.\(\*(persistConn|http2ClientConn|http2clientStream)\)|(golang\.org\/x\/net|net\/http\/internal)\/http2\.\(\*(ClientConn|clientStream)\)|google\.golang\.org\/grpc\/internal\/transport\.\(\*(recvBufferReader|http2Client|Stream|ClientStream)\))\.([rR]oundTrip|readClient|waitOnHeader|NewStream)/;
+const CLIENT_REASONS = new Set(["select", "chan receive", "sync.(*Cond).Wait"]);
+
 /** Go's reasons under shorter names. */
 const SHORT: readonly (readonly [RegExp, string])[] = [
   [/^GC |until GC ends|^GC$/, "gc wait"],
@@ -77,6 +85,10 @@ export class Kinds {
 function waitName(reason: string, stack: number, stacks: StackPool): string {
   const text = reason === "" ? reasonFromStack(stacks, stack) : reason;
   if (text === "") return "wait";
+  if (CLIENT_REASONS.has(text)) {
+    const [...leaf] = stacks.framesOf(stack).subarray(0, SYNC_DEPTH);
+    if (leaf.some((frame) => CLIENTS.test(stacks.frames[frame]!.func))) return "network";
+  }
   if (text !== "sync") return SHORT.find(([pattern]) => pattern.test(text))?.[1] ?? text;
   const frames = stacks.framesOf(stack);
   for (const [pattern, name] of SYNC) {

@@ -1,11 +1,21 @@
-/** Which function of the program a stack is about: the first that is no plumbing. Told once a stack. */
+/** Which function of the program a stack is about: the first that is neither plumbing nor client library. Told once a stack. */
 
-import { siteOf } from "../functions.ts";
+import { isPlumbing, packageOf, siteOf } from "../functions.ts";
 import { Names } from "../names.ts";
 import type { StackPool } from "../stacks.ts";
 
 /** Functions told apart. */
 const MAX_SITES = 1 << 16;
+
+/** Packages that others call other services through: whoever calls them is told, unless there is nobody else. */
+const LIBRARIES = /^(net\/http|golang\.org\/x\/net|google\.golang\.org\/grpc|database\/sql)($|\/)/;
+
+function programSite(names: readonly string[]): string {
+  const own = names.filter((name) => !LIBRARIES.test(packageOf(name)));
+  const site = siteOf(own);
+  // All that is left may be plumbing: then the library says more.
+  return site !== undefined && !isPlumbing(site) ? site : (siteOf(names) ?? "");
+}
 
 export class Sites {
   /** Number 0 is "", no stack. */
@@ -22,7 +32,7 @@ export class Sites {
     }
     const known = this.#ofStack[stack]!;
     if (known !== 0) return known - 1;
-    const site = this.names.id(siteOf(stacks.resolve(stack).map(({ func }) => func)) ?? "");
+    const site = this.names.id(programSite(stacks.resolve(stack).map(({ func }) => func)));
     this.#ofStack[stack] = site + 1;
     return site;
   }

@@ -9,10 +9,11 @@ import { duration, percent, shortName } from "./text.ts";
 
 const LOCKS = ["mutex", "rwmutex"];
 
-/** The pair of functions that slow tasks of the type wait longest in. */
+/** Of the locks that slow tasks of the type wait for, the holder that had one longest meanwhile. */
 function lockOf(unit: UnitGroup, causes: CausesResult): CausesResult["locks"]["rows"][number] | undefined {
   const waiters = new Set(sitesOf(unit, LOCKS).map((site) => site.function));
-  return causes.locks.rows.find(({ waiter }) => waiters.has(waiter));
+  const rows = causes.locks.rows.filter(({ waiter }) => waiters.has(waiter));
+  return rows.toSorted((a, b) => b.held_ns - a.held_ns)[0];
 }
 
 /** A rule that is all said by a kind of wait. */

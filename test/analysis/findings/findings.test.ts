@@ -10,7 +10,7 @@ import { readTrace } from "../../../src/trace/reader.ts";
 import { buildGo, goUnavailable } from "../../support/go.ts";
 import { run } from "../../support/process.ts";
 import { requireOrSkip } from "../../support/require.ts";
-import { sampleTrace } from "../../support/trace-builder.ts";
+import { buildTrace, sampleTrace } from "../../support/trace-builder.ts";
 
 const skip = requireOrSkip("findings in real programs with one disease each", await goUnavailable());
 
@@ -164,15 +164,40 @@ describe.skipIf(skip)("findings", () => {
   });
 
   test("requests are found in stacks, without a task", { timeout: 60_000 }, async () => {
-    const { causes, tasks } = await diagnose("requests");
+    const { causes, findings, tasks } = await diagnose("requests");
     expect(tasks).toEqual([]);
     const cart = causes!.units.find(({ name }) => name === "main.showCart")!;
     expect(cart.kind).toBe("request");
     expect(cart.count).toBeGreaterThan(20);
+    // The client's orders wait in select for a connection's goroutine: that is the network.
+    expect(findings!.findings.filter(({ rule }) => rule === "waits-for-goroutine")).toEqual([]);
     expect(cart.paths[0]!.rows.some((row) => row.function === "main.rebuildIndex" && row.hops > 0)).toBe(
       true,
     );
   });
+});
+
+test("a client that waits for its connection waits for the network", () => {
+  const trace = buildTrace(26);
+  const m = trace.generation().thread(7);
+  m.emit("ProcStatus", { dt: 0, p: 0, pstatus: "Running" });
+  m.emit("GoStatus", { g: 1, m: 7, gstatus: "Running" });
+  const stack = [
+    "runtime.selectgo",
+    "net/http.(*persistConn).roundTrip",
+    "net/http.(*Client).Do",
+    "main.checkout",
+  ];
+  for (let task = 1; task <= 3; task++) {
+    m.emit("UserTaskBegin", { task, name_string: "order", stack: ["main.checkout"] });
+    m.emit("GoBlock", { reason_string: "select", stack });
+    m.emit("GoUnblock", { dt: 5_000_000, g: 1, g_seq: task * 2 - 1 });
+    m.emit("GoStart", { g: 1, g_seq: task * 2 });
+    m.emit("UserTaskEnd", { task, stack: ["main.checkout"] });
+  }
+  const { findings } = analyse(readTrace(trace.bytes()));
+  expect(findings!.findings.map(({ rule }) => rule)).toEqual(["network-dependency"]);
+  expect(findings!.sentence).toContain("waiting in main.checkout for an answer from the network");
 });
 
 test("every rule states its threshold, and has a name of its own", () => {
