@@ -21,7 +21,13 @@ process.chdir(root);
 ensureInstalled();
 build();
 
-const runs = [runVitest("suite", process.execPath, filters.length === 0 ? { GOREWIND_PREPARE: "1" } : {})];
+const runs =
+  filters.length > 0
+    ? [runVitest("suite", process.execPath, {})]
+    : [
+        runVitest("quick", process.execPath, { GOREWIND_PART: "quick", GOREWIND_PREPARE: "1" }),
+        runVitest("slow", process.execPath, { GOREWIND_PART: "slow" }),
+      ];
 if (process.env.GOREWIND_NODE_MATRIX === "1") {
   for (const version of MATRIX) runs.push(runOnNode(version));
 }
@@ -63,5 +69,5 @@ function runOnNode(version) {
     const reason = `not run: the suite on Node ${version}: ${nodePackage} could not be had`;
     return { passed: 0, failed: isCI ? 1 : 0, skipped: [], notRun: [reason] };
   }
-  return runVitest(`node-${version}`, node, { GOREWIND_QUICK: "1" });
+  return runVitest(`node-${version}`, node, { GOREWIND_PART: "quick" });
 }
