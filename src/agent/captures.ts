@@ -91,7 +91,9 @@ export class CaptureCoordinator {
     const pending = this.#pending.get(firing.target);
     if (pending?.open === true && overlaps(pending.window, window))
       return this.#join(pending, firing, window);
-    if (this.#running.size >= this.#deps.maxConcurrent) {
+    // What a person asks for is not turned away because rules fire: it has as much room again.
+    const most = this.#deps.maxConcurrent * (firing.origin === "rule" ? 1 : 2);
+    if (this.#running.size >= most) {
       return this.#refuse(
         firing,
         `${this.#running.size} captures are in progress, which is the most at once`,
