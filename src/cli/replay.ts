@@ -1,8 +1,8 @@
-import { GorewindError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import { formatSize } from "../base/size.ts";
 import type { Decision } from "../triggers/decision.ts";
 import { replay, type Replay } from "../triggers/replay.ts";
+import { splitLabel } from "./arguments.ts";
 import type { CommandIo } from "./io.ts";
 import { readRecording } from "./recording.ts";
 import { readRules } from "./test-triggers.ts";
@@ -13,8 +13,6 @@ export interface ReplayArguments {
   readonly label?: readonly string[];
   readonly json?: boolean;
 }
-
-class UsageError extends GorewindError {}
 
 /** `gorewind replay --config FILE TRACE…`: when each rule would have fired on what was recorded, and at what cost. */
 export async function replayCommand(
@@ -57,9 +55,3 @@ function describe(decision: Decision): string {
 }
 
 const time = (at: number): string => new Date(at).toISOString();
-
-function splitLabel(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new UsageError("usage", `--label: expected name=value, not "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}

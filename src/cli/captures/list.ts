@@ -1,9 +1,9 @@
 import { parseDuration } from "../../base/duration.ts";
-import { GorewindError } from "../../base/errors.ts";
 import { formatSize } from "../../base/size.ts";
 import { SORT_KEYS, type CaptureFilter, type SortKey } from "../../store/catalog/filter.ts";
 import type { IndexRow } from "../../store/index/row.ts";
 import { formatValue } from "../../triggers/threshold.ts";
+import { splitLabel, UsageError } from "../arguments.ts";
 import type { CommandIo } from "../io.ts";
 import { withCatalog, type StoreArguments } from "../store-argument.ts";
 import { formatTable } from "../table.ts";
@@ -24,8 +24,6 @@ export interface ListArguments extends StoreArguments {
   readonly json?: boolean;
   readonly scan?: boolean;
 }
-
-class UsageError extends GorewindError {}
 
 /** `gorewind captures ls`: what is in a store, newest first. */
 export async function listCaptures(args: ListArguments, io: CommandIo, signal: AbortSignal): Promise<number> {
@@ -93,12 +91,6 @@ function filterOf(args: ListArguments, now: number): CaptureFilter {
   };
 }
 
-function splitLabel(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new UsageError("usage", `--label: expected name=value, not "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
 /** A duration back from now, or a date and time. */
 function timeOf(option: string, text: string, now: number): number {
   const ago = parseDuration(text);
@@ -106,7 +98,6 @@ function timeOf(option: string, text: string, now: number): number {
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new UsageError(
-    "usage",
     `${option}: expected how long ago (2h, 7d) or a time (2026-11-23T10:00:00Z), not "${text}"`,
   );
 }
@@ -115,7 +106,6 @@ function numberOf(option: string, text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
   throw new UsageError(
-    "usage",
     `${option}: expected a number in the signal's base unit (seconds, bytes), not "${text}"`,
   );
 }
@@ -123,11 +113,11 @@ function numberOf(option: string, text: string): number {
 function positive(option: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
-  throw new UsageError("usage", `${option}: expected a whole number above 0, not "${text}"`);
+  throw new UsageError(`${option}: expected a whole number above 0, not "${text}"`);
 }
 
 function sortOf(text: string): SortKey {
   const found = SORT_KEYS.find((key) => key === text);
   if (found !== undefined) return found;
-  throw new UsageError("usage", `--sort: expected one of ${SORT_KEYS.join(", ")}, not "${text}"`);
+  throw new UsageError(`--sort: expected one of ${SORT_KEYS.join(", ")}, not "${text}"`);
 }

@@ -1,8 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { parseDuration } from "../../base/duration.ts";
-import { GorewindError } from "../../base/errors.ts";
 import {
   profileKinds,
   profileOfStream,
@@ -10,6 +8,7 @@ import {
   type ProfileOptions,
 } from "../../analysis/profile.ts";
 import { encodeProfile } from "../../pprof/encode.ts";
+import { nanosecondsOf, UsageError } from "../arguments.ts";
 import type { CommandIo } from "../io.ts";
 import { streamTraceFile } from "./input.ts";
 
@@ -26,7 +25,7 @@ export interface ProfileArguments {
   readonly to?: string;
 }
 
-class UsageError extends GorewindError {}
+const A_DURATION = "a duration such as 200us or 1.5s";
 
 /** `gorewind profile FILE --kind …`: where goroutines waited, as a pprof file. */
 export async function profileCommand(file: string, args: ProfileArguments, io: CommandIo): Promise<number> {
@@ -44,21 +43,19 @@ function optionsOf(args: ProfileArguments): ProfileOptions {
     ...(goroutine !== undefined && { goroutine }),
     ...(task !== undefined && { task: /^\d+$/.test(task) ? Number(task) : task }),
     ...(region !== undefined && { region }),
-    ...(args.minLatency !== undefined && { minLatencyNs: nsOf("--min-latency", args.minLatency) }),
-    ...(args.maxLatency !== undefined && { maxLatencyNs: nsOf("--max-latency", args.maxLatency) }),
-    ...(args.from !== undefined && { fromNs: nsOf("--from", args.from) }),
-    ...(args.to !== undefined && { toNs: nsOf("--to", args.to) }),
+    ...(args.minLatency !== undefined && {
+      minLatencyNs: nanosecondsOf("--min-latency", args.minLatency, A_DURATION),
+    }),
+    ...(args.maxLatency !== undefined && {
+      maxLatencyNs: nanosecondsOf("--max-latency", args.maxLatency, A_DURATION),
+    }),
+    ...(args.from !== undefined && { fromNs: nanosecondsOf("--from", args.from, A_DURATION) }),
+    ...(args.to !== undefined && { toNs: nanosecondsOf("--to", args.to, A_DURATION) }),
   };
 }
 
 function kindOf(text: string): ProfileKind {
   const kind = profileKinds.find((each) => each === text);
   if (kind !== undefined) return kind;
-  throw new UsageError("usage", `--kind: expected one of ${profileKinds.join(", ")}, not "${text}"`);
-}
-
-function nsOf(option: string, text: string): number {
-  const duration = parseDuration(text);
-  if (duration !== undefined) return duration * 1e6;
-  throw new UsageError("usage", `${option}: expected a duration such as 200us or 1.5s, not "${text}"`);
+  throw new UsageError(`--kind: expected one of ${profileKinds.join(", ")}, not "${text}"`);
 }

@@ -1,20 +1,19 @@
 import { writeFile } from "node:fs/promises";
-import { formatDuration, parseDuration } from "../../base/duration.ts";
-import { GorewindError } from "../../base/errors.ts";
+import { formatDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
 import { anonymizeTrace } from "../../trace/tools/anonymize.ts";
 import { cutTrace, type CutRange } from "../../trace/tools/cut.ts";
 import { dumpBatch, dumpWire } from "../../trace/tools/dump.ts";
 import { footprint, formatFootprint } from "../../trace/tools/footprint.ts";
 import { validateTrace } from "../../trace/tools/validate.ts";
+import { nanosecondsOf, UsageError } from "../arguments.ts";
 import type { CommandIo } from "../io.ts";
 import { count } from "../text.ts";
 import { readWhole, streamTraceFile } from "./input.ts";
 
-class UsageError extends GorewindError {}
-
 /** Lines are written together up to about this many characters: a dump has millions. */
 const WRITE_AT = 1 << 16;
+const FROM_START = "a duration from the trace's start, such as 1.5s";
 
 /** `gorewind trace dump`: every event as text, as `go tool trace -d=parsed` and `-d=wire` print them. */
 export async function dumpCommand(file: string, mode: string, io: CommandIo): Promise<number> {
@@ -82,26 +81,15 @@ export async function anonymizeCommand(file: string, output: string, io: Command
 
 function rangeOf({ from, to, last }: CutArguments): CutRange {
   if (last !== undefined) {
-    if (from !== undefined || to !== undefined)
-      throw new UsageError("usage", "give --last, or --from and --to");
-    return { kind: "last", duration: nsOf("--last", last) };
+    if (from !== undefined || to !== undefined) throw new UsageError("give --last, or --from and --to");
+    return { kind: "last", duration: nanosecondsOf("--last", last, FROM_START) };
   }
-  if (from === undefined && to === undefined)
-    throw new UsageError("usage", "which part? Give --last, --from or --to");
+  if (from === undefined && to === undefined) throw new UsageError("which part? Give --last, --from or --to");
   return {
     kind: "between",
-    ...(from !== undefined && { from: nsOf("--from", from) }),
-    ...(to !== undefined && { to: nsOf("--to", to) }),
+    ...(from !== undefined && { from: nanosecondsOf("--from", from, FROM_START) }),
+    ...(to !== undefined && { to: nanosecondsOf("--to", to, FROM_START) }),
   };
-}
-
-function nsOf(option: string, text: string): number {
-  const duration = parseDuration(text);
-  if (duration !== undefined) return duration * 1e6;
-  throw new UsageError(
-    "usage",
-    `${option}: expected a duration from the trace's start, such as 1.5s, not "${text}"`,
-  );
 }
 
 class LineWriter {
