@@ -75,7 +75,8 @@ const table = {
   recorder: { folders: ["base", "ring", "scraper"], npm: ["undici"] },
   observe: {
     folders: ["base", "trace", "pprof", "ring", "analysis", "report", "signals"],
-    node: ["worker_threads", "zlib"],
+    // `process` for the entry of the process that explains a capture.
+    node: ["worker_threads", "child_process", "process", "stream/consumers", "url", "zlib"],
   },
 
   outside: { folders: ["base", "capture", "signals"], npm: ["undici", "croner", "zod"] },

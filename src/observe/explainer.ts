@@ -1,4 +1,5 @@
-import { Worker } from "node:worker_threads";
+import { fork, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { formatDuration } from "../base/duration.ts";
 import { errorMessage } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
@@ -12,7 +13,7 @@ export interface ExplainLimits {
   readonly traceBytes: number;
   /** Of each file that comes out. */
   readonly fileBytes: number;
-  /** Of the thread's heap. */
+  /** Of the process's heap. */
   readonly heapBytes: number;
 }
 
@@ -24,23 +25,23 @@ export const explainLimits: ExplainLimits = {
   heapBytes: 384 * MiB,
 };
 
-const WORKER_MODULE = new URL("./report-worker.js", import.meta.url);
+const PROGRAM = fileURLToPath(new URL("./report-process.js", import.meta.url));
 
 /**
- * Explains captures beside everything else: each in a thread of its own, which gives its memory back when it ends; one at
+ * Explains captures beside everything else: each in a process of its own, which gives its memory back when it ends; one at
  * a time. A capture never fails over it and never waits longer than the limit: what is not there by then is left out,
- * with the reason.
+ * with the reason. Not a thread: V8 may end the whole process when one thread's heap is full, and with it the recording.
  */
 export class Explainer {
   readonly #limits: ExplainLimits;
-  readonly #module: URL;
+  readonly #program: string;
   /** Resolves when the explanations asked for so far are done. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param module what the thread runs: the compiled entry. */
-  constructor(limits: ExplainLimits = explainLimits, module: URL = WORKER_MODULE) {
+  /** @param program the file that the process runs: the compiled entry. */
+  constructor(limits: ExplainLimits = explainLimits, program: string = PROGRAM) {
     this.#limits = limits;
-    this.#module = module;
+    this.#program = program;
   }
 
   /** Never rejects. Gives up when `signal` aborts. */
@@ -70,28 +71,21 @@ export class Explainer {
 
   async #run(job: ExplainJob, signal: AbortSignal): Promise<Explanation> {
     if (signal.aborted) return unexplained(String(signal.reason));
-    // The ring keeps its own; a view would be copied with all of the buffer it is in.
-    const chunks = job.chunks.map((chunk) => chunk.slice());
-    const workerData: ExplainJob = { title: job.title, chunks };
-    let worker: Worker;
-    try {
-      worker = new Worker(this.#module, {
-        name: "gorewind-report",
-        workerData,
-        transferList: chunks.map((chunk) => chunk.buffer),
-        resourceLimits: { maxOldGenerationSizeMb: Math.ceil(this.#limits.heapBytes / MiB) },
-      });
-    } catch (error) {
-      return unexplained(errorMessage(error));
-    }
+    const heap = Math.ceil(this.#limits.heapBytes / MiB);
+    const child = fork(this.#program, [job.title], {
+      execArgv: [`--max-old-space-size=${heap}`],
+      serialization: "advanced",
+      stdio: ["pipe", "ignore", "ignore", "ipc"],
+    });
     const answer = await new Promise<Explanation>((resolve) => {
       const onAbort = (): void => resolve(unexplained(String(signal.reason)));
       signal.addEventListener("abort", onAbort, { once: true });
-      worker.on("message", (message: Explanation) => resolve(message));
-      worker.on("error", (error) => resolve(unexplained(errorMessage(error))));
-      worker.on("exit", () => resolve(unexplained("the thread ended without an answer")));
+      child.on("message", (message) => resolve(message as Explanation));
+      child.on("error", (error) => resolve(unexplained(errorMessage(error))));
+      child.on("exit", (code, killedBy) => resolve(unexplained(endedEarly(code, killedBy))));
+      send(child, job.chunks);
     });
-    await worker.terminate();
+    child.kill("SIGKILL");
     return this.#bounded(answer);
   }
 
@@ -103,6 +97,21 @@ export class Explainer {
     const reason = `a file of ${formatSize(larger)} came out, more than ${formatSize(fileBytes)}`;
     return { kind: "unexplained", parseable: answer.parseable, reason };
   }
+}
+
+/** Gives the process the trace. That it stops reading is told by its end. */
+function send(child: ChildProcess, chunks: readonly Uint8Array[]): void {
+  const { stdin } = child;
+  if (stdin === null) return;
+  stdin.on("error", () => {});
+  for (const chunk of chunks) stdin.write(chunk);
+  stdin.end();
+}
+
+/** V8 aborts when its heap is full; SIGKILL that is not ours is the kernel's, when memory is. */
+function endedEarly(code: number | null, killedBy: NodeJS.Signals | null): string {
+  if (killedBy === "SIGABRT" || killedBy === "SIGKILL" || code === 134) return "it ran out of memory";
+  return `it ended without an answer (${killedBy ?? `exit code ${code}`})`;
 }
 
 function unexplained(reason: string): Explanation {
