@@ -1,4 +1,42 @@
 // What a vitest run counted, and the sum of several: the judgement that `npm test` ends with.
+import { stripVTControlCharacters } from "node:util";
+
+/** Lines of a failure's message that the end of the log tells again. */
+const SHOWN_LINES = 12;
+
+/** Files with a failure in them. */
+export function failedFiles(result) {
+  return result.testResults.filter((file) => file.status === "failed").map((file) => file.name);
+}
+
+/**
+ * The results of a run with those of files that were run again put in their place; and what was said at first of the
+ * ones that then passed. For tests that watch real services by the clock, on a machine that may have other work.
+ */
+export function withSecondTry(result, again) {
+  const byName = new Map(again.testResults.map((file) => [file.name, file]));
+  const merged = result.testResults.map((file) => byName.get(file.name) ?? file);
+  const passedNow = result.testResults.filter(
+    (file) => file.status === "failed" && byName.get(file.name)?.status === "passed",
+  );
+  const notes = failuresOf(passedNow).map((text) => `passed when run again by itself, at first it ${text}`);
+  return { result: { ...result, testResults: merged }, notes };
+}
+
+/** Which tests failed, each with the first lines of why: a long log's end is often all that is left of it. */
+function failuresOf(files) {
+  return files.flatMap((file) => {
+    const failed = file.assertionResults.filter((test) => test.status === "failed");
+    if (failed.length > 0)
+      return failed.map((test) => told(`${file.name}: ${test.fullName}`, test.failureMessages.join("\n")));
+    return file.status === "failed" ? [told(file.name, file.message)] : [];
+  });
+}
+
+function told(what, why) {
+  const lines = stripVTControlCharacters(why ?? "").split("\n");
+  return [`failed: ${what}`, ...lines.slice(0, SHOWN_LINES).map((line) => `    ${line}`)].join("\n");
+}
 
 /**
  * Counts one run. `result` is what vitest's JSON reporter wrote, `status` vitest's exit code.
@@ -18,6 +56,7 @@ export function count(result, status) {
     // An error outside of any test, an unhandled rejection for instance, fails the run as well.
     failed: failures === 0 && status !== 0 ? 1 : failures,
     skipped: skipped.map((test) => test.fullName),
+    failures: failuresOf(result.testResults),
   };
 }
 
@@ -25,6 +64,7 @@ export function count(result, status) {
 export function summarise(runs, isCI) {
   const lines = [...new Set(runs.flatMap((run) => run.notRun))];
   const skipped = runs.flatMap((run) => run.skipped);
+  lines.push(...runs.flatMap((run) => run.failures));
   if (isCI) lines.push(...skipped.map((name) => `skipped, which is a failure in CI: ${name}`));
   const sum = (of) => runs.reduce((total, run) => total + of(run), 0);
   const passed = sum((run) => run.passed);

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { repoRoot } from "../support/cache.ts";
 import { run } from "../support/process.ts";
 
+const summaryModule = pathToFileURL(join(repoRoot, "scripts", "test-summary.mjs")).href;
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "gorewind-summary-"));
@@ -34,7 +36,7 @@ async function summaryOf(testFile: string, options: { readonly isCI: boolean }):
     { cwd: folder },
   );
   const script = `
-    import { count, summarise } from ${JSON.stringify(pathToFileURL(join(repoRoot, "scripts", "test-summary.mjs")))};
+    import { count, summarise } from ${JSON.stringify(summaryModule)};
     const counted = count(${await readFile(results, "utf8")}, ${exitCode});
     console.log(JSON.stringify(summarise([{ ...counted, notRun: ["not run: x"] }], ${options.isCI})));`;
   const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "-e", script]);
@@ -49,8 +51,15 @@ const mixed = `
   it.skip("is left out", () => {});`;
 
 it("counts what passed, failed and was skipped", async () => {
-  const lines = ["not run: x", "2 passed, 1 failed, 1 skipped"];
-  expect(await summaryOf(mixed, { isCI: false })).toEqual({ lines, exitCode: 1 });
+  const { lines, exitCode } = await summaryOf(mixed, { isCI: false });
+  expect(lines[0]).toBe("not run: x");
+  expect(lines.at(-1)).toBe("2 passed, 1 failed, 1 skipped");
+  expect(exitCode).toBe(1);
+});
+
+it("tells at the end which test failed, and why", async () => {
+  const { lines } = await summaryOf(mixed, { isCI: false });
+  expect(lines[1]).toMatch(/^failed: .*a\.test\.js: fails\n {4}AssertionError: expected 1 to be 2/);
 });
 
 it("takes what was skipped for a failure in CI", async () => {
@@ -82,4 +91,21 @@ it.each([
   const { lines, exitCode } = await summaryOf(file, { isCI: false });
   expect(lines.at(-1)).toBe(sum);
   expect(exitCode).toBe(1);
+});
+
+it("puts what a second try gave in the place of the first, and says so", async () => {
+  const { failedFiles, withSecondTry } = (await import(summaryModule)) as {
+    failedFiles: (result: object) => string[];
+    withSecondTry: (result: object, again: object) => { result: object; notes: string[] };
+  };
+  const file = (name: string, status: string): object => ({
+    name,
+    status,
+    assertionResults: [{ status, fullName: "t", failureMessages: status === "failed" ? ["late"] : [] }],
+  });
+  const first = { testResults: [file("a", "passed"), file("b", "failed"), file("c", "failed")] };
+  expect(failedFiles(first)).toEqual(["b", "c"]);
+  const { result, notes } = withSecondTry(first, { testResults: [file("b", "passed"), file("c", "failed")] });
+  expect(failedFiles(result)).toEqual(["c"]);
+  expect(notes).toEqual(["passed when run again by itself, at first it failed: b: t\n    late"]);
 });
