@@ -15,7 +15,7 @@ const skip = requireOrSkip("a store that hangs while a service is recorded", rea
 const HANG_MS = 12_000;
 
 describe.skipIf(skip)("a store that hangs", () => {
-  it("never stops the draining of the stream: the service does not grow", { timeout: 120_000 }, async () => {
+  it("never stops the draining of the stream: the service does not grow", { timeout: 240_000 }, async () => {
     await using s3 = await startS3({ buckets: ["captures"] });
     // As many trace events as the machine can make: megabytes a second.
     await using shop = await startShop({ args: ["-chatty", "-load", "20"] });
@@ -48,6 +48,8 @@ store:
       const accepted = () => agent.events().filter((line) => line.event === "capture.accepted").length;
       const acceptedBefore = accepted();
       await sleep(HANG_MS);
+      // Where the machine is busy with other work it takes longer until a rule fires again.
+      for (let more = 0; more < 60 && accepted() === acceptedBefore; more++) await sleep(1000);
       const streamed = (await received(agent)) - receivedBefore;
       const grown = (await memoryOf(shop.pid)).resident - before.resident;
       // The stream went on, captures went on to the spool, and the service did not buffer what was streamed.

@@ -52,6 +52,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "no such disease:", os.Args[1])
 		os.Exit(2)
 	}
+	if os.Args[1] == "stw" && os.Getenv("GODEBUG") == "" {
+		self, err := os.Executable()
+		must(err)
+		must(syscall.Exec(self, os.Args, append(os.Environ(), "GODEBUG=asyncpreemptoff=1")))
+	}
 	runtime.GOMAXPROCS(4)
 	file, err := os.Create(os.Args[2])
 	must(err)
@@ -205,12 +210,13 @@ func garbage(end <-chan struct{}) {
 	})
 }
 
-// longStop: code that cannot be preempted lets every stop-the-world wait for it.
+// longStop: a loop that cannot be preempted, as an assembly loop, keeps everybody waiting at each collection. main
+// turns asynchronous preemption off for it: how long a loop of the runtime's own takes depends on the machine's memory.
 func longStop(end <-chan struct{}) {
-	big := make([]byte, 256<<20)
+	turns := turnsFor(50 * time.Millisecond)
 	go func() {
 		for !over(end) {
-			shift(big)
+			grind(turns)
 		}
 	}()
 	go func() {
@@ -222,9 +228,21 @@ func longStop(end <-chan struct{}) {
 	repeat(2, 2*time.Millisecond, end, func() { order(func() { spin(200) }) })
 }
 
-// shift is one instruction sequence of the runtime's memmove, for tens of milliseconds.
-func shift(data []byte) {
-	copy(data[1:], data)
+// turnsFor gives how many turns of grind take about that long here.
+func turnsFor(wanted time.Duration) uint64 {
+	const probe = 4_000_000
+	began := time.Now()
+	grind(probe)
+	return uint64(probe * float64(wanted) / float64(time.Since(began)))
+}
+
+// grind has no call in its loop, where it could be asked to stop.
+func grind(turns uint64) {
+	x := turns
+	for i := uint64(0); i < turns; i++ {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	sink.Add(x)
 }
 
 // slowNetwork: a dependency that takes its time to answer.
