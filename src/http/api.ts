@@ -6,6 +6,7 @@ import { ConfigError, errorMessage, GorewindError } from "../base/errors.ts";
 import { parseDuration } from "../base/duration.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { Manifest } from "../capture/manifest.ts";
+import { renderPage } from "./page.ts";
 import { createPprofRoutes, type PprofApi } from "./pprof.ts";
 
 /** A watched target, as the API shows it. */
@@ -83,9 +84,24 @@ const MAX_REASON = 500;
 const MAX_ALERTS = 1024 * 1024;
 const MAX_YIELD_MS = 86_400_000;
 
+/** A capture's report is looked at in the browser: what is in it may do nothing but show itself. */
+const REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
 /** The agent's HTTP interface. Errors are JSON: `{ error, hint? }`. */
 export function createApi(agent: AgentApi): Hono {
   const app = new Hono();
+  app.use((c, next) => {
+    if (!isFromOtherSite(c)) return next();
+    return Promise.resolve(c.json({ error: "refused: a page of another site asked for it" }, 403));
+  });
+  app.get("/", (c) => {
+    const nonce = crypto.randomUUID();
+    c.header(
+      "content-security-policy",
+      `default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-${nonce}'; connect-src 'self'; frame-ancestors 'none'`,
+    );
+    return c.html(renderPage(nonce));
+  });
   app.get("/-/healthy", (c) => c.text("gorewind is healthy.\n"));
   app.get("/-/ready", (c) => {
     const why = agent.unready();
@@ -138,15 +154,25 @@ export function createApi(agent: AgentApi): Hono {
     const file = c.req.param("file");
     const download = await agent.download(c.req.param("id"), file, c.req.raw.signal);
     if (download === undefined) return notFound(c, "file");
+    const shown = download.contentType.startsWith("text/html") || download.contentType === "application/json";
+    const name = file.replaceAll(/[^A-Za-z0-9._-]/g, "_");
     return c.body(ReadableStream.from(download.body), 200, {
       "content-type": download.contentType,
       "content-length": String(download.bytes),
-      "content-disposition": `attachment; filename="${file.replaceAll(/[^A-Za-z0-9._-]/g, "_")}"`,
+      "content-disposition": `${shown ? "inline" : "attachment"}; filename="${name}"`,
+      "content-security-policy": REPORT_POLICY,
+      "x-content-type-options": "nosniff",
     });
   });
   app.notFound((c) => c.json({ error: `there is nothing at ${c.req.path}` }, 404));
   app.onError(answerError);
   return app;
+}
+
+/** Whether a page of another site, that a browser here happens to show, wants something changed. */
+function isFromOtherSite(c: Context): boolean {
+  const site = c.req.header("sec-fetch-site") ?? "none";
+  return c.req.method !== "GET" && c.req.method !== "HEAD" && site !== "same-origin" && site !== "none";
 }
 
 function triggerCapture(agent: AgentApi, c: Context): Response {

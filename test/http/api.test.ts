@@ -47,6 +47,17 @@ describe("the agent's HTTP interface", () => {
     expect(await ready.text()).toMatch(/none of 2 targets/);
   });
 
+  it("does nothing for a page of another site", async () => {
+    const asked: string[] = [];
+    const app = api({ trigger: (target) => (asked.push(target), "20260101t000000000-abc") });
+    const from = (site: string) => ({ ...post, headers: { "sec-fetch-site": site } });
+    expect((await app.request("/api/v1/targets/shop/capture", from("cross-site"))).status).toBe(403);
+    expect((await app.request("/api/v1/targets/shop/capture", from("same-site"))).status).toBe(403);
+    expect(asked).toEqual([]);
+    expect((await app.request("/api/v1/targets/shop/capture", from("same-origin"))).status).toBe(202);
+    expect(asked).toHaveLength(1);
+  });
+
   it("hands a manual capture's window and reason on", async () => {
     const asked: [string, ManualCapture][] = [];
     const app = api({
