@@ -23,7 +23,8 @@ export default defineConfig({
         : [part === "portable" ? `test/{${portable}}/**/*.test.ts` : "test/**/*.test.ts"],
     exclude: part === "quick" ? slow : part === "portable" ? [...slow, ...needsPrograms] : [],
     globalSetup: ["test/support/prepare.ts"],
-    testTimeout: 30_000,
+    // A bound on what hangs, not a measure of speed: a host with other work may take ten times as long.
+    testTimeout: 120_000,
     hookTimeout: 240_000,
     // Two cores: each file gets a process of its own, two at a time; but one at a time where a service, its load and
     // the agent already share the machine, or one test starves the services of another.
