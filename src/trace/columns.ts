@@ -16,9 +16,11 @@
  */
 
 import type { Generation } from "./generation.ts";
+import { Column, MAX_ROWS } from "./kernel/layout.ts";
+import type { ColumnName } from "./kernel/layout.ts";
 
-/** Rows in a batch: 9 columns of it stay in a core's second-level cache. */
-export const DEFAULT_BATCH_ROWS = 4096;
+/** Rows in a batch: all columns of it stay in a core's second-level cache. */
+export const DEFAULT_BATCH_ROWS = MAX_ROWS;
 
 export class EventColumns {
   readonly capacity: number;
@@ -36,20 +38,27 @@ export class EventColumns {
   readonly from: Uint8Array;
   readonly to: Uint8Array;
 
-  constructor(generation: Generation, capacity = DEFAULT_BATCH_ROWS) {
+  /** @param buffer the memory the kernel writes rows to; undefined: columns of their own */
+  constructor(generation: Generation, capacity = DEFAULT_BATCH_ROWS, buffer?: ArrayBufferLike) {
     this.generation = generation;
     this.capacity = capacity;
-    this.time = new Float64Array(capacity);
-    this.g = new Float64Array(capacity);
-    this.m = new Float64Array(capacity);
-    this.subject = new Float64Array(capacity);
-    this.arg0 = new Float64Array(capacity);
-    this.arg1 = new Float64Array(capacity);
-    this.p = new Int32Array(capacity);
-    this.stack = new Int32Array(capacity);
-    this.type = new Uint8Array(capacity);
-    this.from = new Uint8Array(capacity);
-    this.to = new Uint8Array(capacity);
+    const doubles = (name: ColumnName): Float64Array =>
+      buffer === undefined ? new Float64Array(capacity) : new Float64Array(buffer, Column[name], capacity);
+    const integers = (name: ColumnName): Int32Array =>
+      buffer === undefined ? new Int32Array(capacity) : new Int32Array(buffer, Column[name], capacity);
+    const bytes = (name: ColumnName): Uint8Array =>
+      buffer === undefined ? new Uint8Array(capacity) : new Uint8Array(buffer, Column[name], capacity);
+    this.time = doubles("time");
+    this.g = doubles("g");
+    this.m = doubles("m");
+    this.subject = doubles("subject");
+    this.arg0 = doubles("arg0");
+    this.arg1 = doubles("arg1");
+    this.p = integers("p");
+    this.stack = integers("stack");
+    this.type = bytes("type");
+    this.from = bytes("from");
+    this.to = bytes("to");
   }
 
   /** Empties the columns for rows of a generation. The hot loop relies on `arg1` being 0: few rows have one. */

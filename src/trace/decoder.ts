@@ -3,11 +3,12 @@
  * at: it has the generations of a ring, not a stream of bytes.
  */
 
-import { DEFAULT_BATCH_ROWS, EventColumns } from "./columns.ts";
+import { DEFAULT_BATCH_ROWS } from "./columns.ts";
+import type { EventColumns } from "./columns.ts";
 import { TraceFormatError } from "./error.ts";
 import type { RawGeneration } from "./framing.ts";
 import { decodeGeneration, emptyGeneration } from "./generation.ts";
-import type { DecodedGeneration, Generation } from "./generation.ts";
+import type { DecodedGeneration } from "./generation.ts";
 import { Ordering } from "./order.ts";
 import { Ev } from "./spec.ts";
 
@@ -26,7 +27,7 @@ export interface TraceNotice {
 export interface DecoderOptions {
   /** `strict` (default): the verdict of Go's reader. `tolerant`: reset at what is broken or missing, and go on. */
   readonly mode?: "strict" | "tolerant";
-  /** Rows in a batch of columns. */
+  /** Rows in a batch of columns, at most and by default 4096. */
   readonly batchRows?: number;
   /** Give each batch columns of its own, to keep or transfer. Otherwise the same are filled again. */
   readonly freshBatches?: boolean;
@@ -45,8 +46,7 @@ export class GenerationDecoder {
   readonly version: number;
   readonly #options: DecoderOptions;
   readonly #tolerant: boolean;
-  readonly #ordering = new Ordering();
-  #columns: EventColumns | undefined;
+  readonly #ordering: Ordering;
   #timeBase: number | undefined;
   #initial = true;
   #lastGeneration = 0;
@@ -58,6 +58,9 @@ export class GenerationDecoder {
     this.version = version;
     this.#options = options;
     this.#tolerant = options.mode === "tolerant";
+    this.#ordering = new Ordering(
+      Math.min(DEFAULT_BATCH_ROWS, Math.max(MIN_BATCH_ROWS, options.batchRows ?? DEFAULT_BATCH_ROWS)),
+    );
     this.#timeBase = options.timeBase;
     if (options.timeBase !== undefined) this.#ordering.scheduler.lastTime = -options.timeBase;
   }
@@ -93,10 +96,10 @@ export class GenerationDecoder {
     }
     const gap = this.#checkGap(raw);
     try {
-      const out = this.#batch(generation);
-      this.#sync(out, generation.startTime, gap);
+      scheduler.rows.reset(generation);
+      this.#sync(generation.startTime, gap);
       if (this.#ordering.enter(generation, this.#initial)) this.#initial = false;
-      yield* this.#rows(generation, out);
+      yield* this.#rows();
       if (raw.cut !== undefined) this.#notice({ kind: "truncated", generation: raw.number, error: raw.cut });
     } catch (thrown) {
       const error = judged(thrown, raw);
@@ -113,29 +116,23 @@ export class GenerationDecoder {
 
   /** The Sync row Go ends a trace with. */
   *finish(): Generator<EventColumns, void, undefined> {
-    const out = this.#batch(emptyGeneration(this.version, this.#timeBase ?? 0));
-    this.#sync(out, this.#ordering.scheduler.lastTime, false);
-    this.rows += out.length;
-    yield out;
+    const { scheduler } = this.#ordering;
+    scheduler.rows.reset(emptyGeneration(this.version, this.#timeBase ?? 0));
+    this.#sync(scheduler.lastTime, false);
+    yield this.#batch();
   }
 
-  *#rows(generation: DecodedGeneration, first: EventColumns): Generator<EventColumns, void, undefined> {
-    let out = first;
-    for (;;) {
-      let done: boolean;
+  *#rows(): Generator<EventColumns, void, undefined> {
+    const { scheduler } = this.#ordering;
+    for (let done = false; !done;) {
       try {
-        done = this.#ordering.fill(out);
+        done = this.#ordering.fill();
       } catch (error) {
-        if (out.length > 0) {
-          this.rows += out.length;
-          yield out;
-        }
+        if (scheduler.rows.length > 0) yield this.#batch();
         throw error;
       }
-      this.rows += out.length;
-      if (out.length > 0) yield out;
-      if (done) return;
-      out = this.#batch(generation);
+      if (scheduler.rows.length > 0) yield this.#batch();
+      scheduler.rows.reset(scheduler.rows.generation);
     }
   }
 
@@ -169,21 +166,18 @@ export class GenerationDecoder {
     if (this.#tolerant) this.#options.onNotice?.(notice);
   }
 
-  #sync(out: EventColumns, time: number, gap: boolean): void {
+  #sync(time: number, gap: boolean): void {
     const { scheduler } = this.#ordering;
-    scheduler.out = out;
     scheduler.time = time;
     this.#syncs++;
     scheduler.emitIn(-1, -1, -1, Ev.Sync, this.#syncs, 0, 0, gap ? 1 : 0, 0, 0);
   }
 
-  /** Empty columns for rows of a generation. */
-  #batch(generation: Generation): EventColumns {
-    const rows = Math.max(MIN_BATCH_ROWS, this.#options.batchRows ?? DEFAULT_BATCH_ROWS);
-    if (this.#columns === undefined || this.#options.freshBatches === true)
-      this.#columns = new EventColumns(generation, rows);
-    this.#columns.reset(generation);
-    return this.#columns;
+  /** The rows made, to give out. */
+  #batch(): EventColumns {
+    const { rows } = this.#ordering.scheduler;
+    this.rows += rows.length;
+    return this.#options.freshBatches === true ? rows.clone() : rows;
   }
 }
 

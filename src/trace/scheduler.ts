@@ -3,10 +3,13 @@
  * The hot loop (order.ts) and the handlers of rarer events (advance/) share it.
  */
 
-import type { EventColumns } from "./columns.ts";
+import { EventColumns } from "./columns.ts";
 import { TraceFormatError } from "./error.ts";
 import type { TraceFormatErrorKind, TracePosition } from "./error.ts";
+import { emptyGeneration } from "./generation.ts";
 import type { DecodedGeneration } from "./generation.ts";
+import { At } from "./kernel/layout.ts";
+import { LinearMemory, Region } from "./kernel/memory.ts";
 import { GoroutineTable, ProcTable, ThreadTable } from "./resources.ts";
 import { eventName } from "./spec.ts";
 
@@ -16,14 +19,6 @@ const ORDINAL_WRAP = 1 << 20;
 
 /** The garbage collector's mark phase. */
 export const GcPhase = { undetermined: 0, notRunning: 1, running: 2 } as const;
-
-/** Stands for an argument above 2^28, which is in `wide` then: the hot loop's own arguments are 31-bit integers. */
-export const WIDE = -1;
-
-/** An argument, from `wide` if it did not fit the loop's integers. */
-export function wideOr(value: number, wide: Float64Array, index: number): number {
-  return value === WIDE ? wide[index]! : value;
-}
 
 export interface ActiveTask {
   readonly name: string;
@@ -43,9 +38,10 @@ export interface ActiveRange {
 }
 
 export class Scheduler {
-  readonly goroutines = new GoroutineTable();
-  readonly procs = new ProcTable();
-  readonly threads = new ThreadTable();
+  readonly memory = new LinearMemory();
+  readonly goroutines = new GoroutineTable(this.memory);
+  readonly procs = new ProcTable(this.memory);
+  readonly threads = new ThreadTable(this.memory);
   readonly tasks = new Map<number, ActiveTask>();
   /** By goroutine id; only goroutines that are in any. */
   readonly regions = new Map<number, ActiveRegion[]>();
@@ -56,24 +52,44 @@ export class Scheduler {
   initial = true;
   seqBase = TWO_32;
   #ordinal = 0;
+  readonly #strings = new Region(this.memory);
+  readonly #stacks = new Region(this.memory);
 
-  /** Relative ns of the last row; Go starts at absolute 0. */
-  lastTime = 0;
   generation: DecodedGeneration | undefined;
 
-  // The event being advanced, set by the hot loop before it calls a handler.
-  out: EventColumns | undefined;
+  /** The rows being made. */
+  rows: EventColumns;
+
+  // The event being advanced, set before a handler is called.
   type = 0;
   time = 0;
   thread = -1;
   threadSlot = 0;
-  /** Arguments of the event that the hot loop has as `WIDE`. */
-  readonly wide = new Float64Array(4);
   /** Context: goroutine and proc bound to the thread, −1 for none. */
   g = -1;
   p = -1;
   /** Stream offset near the event, for errors. */
   offset = 0;
+
+  /** @param batchRows room for rows in a batch, at most `MAX_ROWS` */
+  constructor(batchRows: number) {
+    const { memory } = this;
+    this.rows = new EventColumns(emptyGeneration(0, 0), batchRows, memory.u8.buffer);
+    memory.onGrowth = () => {
+      const { generation, length } = this.rows;
+      this.rows = new EventColumns(generation, batchRows, memory.u8.buffer);
+      this.rows.length = length;
+    };
+  }
+
+  /** Relative ns of the last row; Go starts at absolute 0. */
+  get lastTime(): number {
+    return this.memory.f64[At.lastTime >> 3]!;
+  }
+
+  set lastTime(time: number) {
+    this.memory.f64[At.lastTime >> 3] = time;
+  }
 
   /** A generation begins; `initial` if no state carries over to it. */
   enter(generation: DecodedGeneration, initial: boolean): void {
@@ -81,6 +97,16 @@ export class Scheduler {
     this.initial = initial;
     this.#ordinal = (this.#ordinal % ORDINAL_WRAP) + 1;
     this.seqBase = this.#ordinal * TWO_32;
+    this.memory.f64[At.seqBase >> 3] = this.seqBase;
+    for (const [table, region, address, count] of [
+      [generation.strings.table, this.#strings, At.strings, At.stringCount],
+      [generation.stacks.table, this.#stacks, At.stacks, At.stackCount],
+    ] as const) {
+      region.ensure(table.byteLength);
+      this.memory.i32.set(table, region.address >>> 2);
+      this.memory.i32[address >> 2] = region.address;
+      this.memory.i32[count >> 2] = table.length;
+    }
   }
 
   /** Forgets everything but the time of the last row. */
@@ -121,7 +147,7 @@ export class Scheduler {
     arg1: number,
     stack: number,
   ): void {
-    const out = this.out!;
+    const out = this.rows;
     const i = out.length++;
     const time = this.time <= this.lastTime ? this.lastTime + 1 : this.time;
     this.lastTime = time;
@@ -154,13 +180,12 @@ export class Scheduler {
 
   /** Binds to the event's thread, unless there is none. */
   bindProc(proc: number): void {
-    if (this.threadSlot !== 0) this.threads.proc[this.threadSlot] = proc;
+    if (this.threadSlot !== 0) this.threads.setProc(this.threadSlot, proc);
   }
 
   bindGoroutine(id: number, slot: number): void {
     if (this.threadSlot === 0) return;
-    this.threads.goroutine[this.threadSlot] = id;
-    this.threads.goroutineSlot[this.threadSlot] = slot;
+    this.threads.setGoroutine(this.threadSlot, id, slot);
   }
 
   /** Requires a thread and a proc. */

@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EventColumns } from "../../src/trace/columns.ts";
+import { DEFAULT_BATCH_ROWS } from "../../src/trace/columns.ts";
+import type { EventColumns } from "../../src/trace/columns.ts";
 import { readEvents } from "../../src/trace/events.ts";
 import { Framing } from "../../src/trace/framing.ts";
 import { decodeGeneration } from "../../src/trace/generation.ts";
@@ -190,21 +191,22 @@ describe("what order refuses", () => {
 
 /** Rows of a trace with the short way of the hot loop on or off. */
 function* merged(bytes: Uint8Array, plainOnly: boolean): Generator<EventColumns> {
-  const ordering = new Ordering(plainOnly);
+  const ordering = new Ordering(DEFAULT_BATCH_ROWS, plainOnly);
+  const { scheduler } = ordering;
   const framing = new Framing();
   let timeBase: number | undefined;
   for (const raw of [...framing.push(bytes), ...framing.end()]) {
     const generation = decodeGeneration(raw, timeBase);
     timeBase ??= generation.timeBase;
+    scheduler.rows.reset(generation);
     ordering.enter(generation, raw.number === 1);
     for (let done = false; !done;) {
-      const out = new EventColumns(generation);
       try {
-        // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- not an array
-        done = ordering.fill(out);
+        done = ordering.fill();
       } finally {
-        yield out;
+        yield scheduler.rows;
       }
+      scheduler.rows.reset(generation);
     }
   }
 }

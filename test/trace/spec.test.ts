@@ -1,27 +1,15 @@
-/** The spec table is Go's, and the hot loop's literal event numbers are the table's. */
+/** The spec table is Go's. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { specOf, specsOf } from "../../src/trace/spec.ts";
-import { repoRoot } from "../support/cache.ts";
+import { specsOf } from "../../src/trace/spec.ts";
 import { goRoot, goUnavailable } from "../support/go.ts";
 import { requireOrSkip } from "../support/require.ts";
 
 const skip = requireOrSkip("the spec table against Go's", await goUnavailable());
 
 describe("the spec table", () => {
-  it("has the numbers the hot loop's literals say", () => {
-    const source = readFileSync(join(repoRoot, "src/trace/order.ts"), "utf8");
-    const cases = [...source.matchAll(/case (\d+) \/\* (\w+) \*\/:/g)].map(([, number, name]) => [
-      Number(number),
-      name,
-    ]);
-    expect(cases.length).toBeGreaterThan(8);
-    for (const [number, name] of cases)
-      expect([number, specOf(number as number)?.name]).toEqual([number, name]);
-  });
-
   it.skipIf(skip)("has the arguments, stacks and strings of Go's", async () => {
     const source = readFileSync(join(await goRoot(), "src/internal/trace/tracev2/events.go"), "utf8");
     const list = (text: string | undefined): string[] =>

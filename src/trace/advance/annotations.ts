@@ -46,7 +46,7 @@ export function advanceRegion(
   if (slot === 0) throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
   const list = s.regions.get(s.g);
   if (begin) {
-    s.goroutines.marked[slot] = 1;
+    s.goroutines.mark(slot);
     if (list === undefined) s.regions.set(s.g, [{ task, name }]);
     else list.push({ task, name });
   } else if (list !== undefined && list.length > 0) {

@@ -54,7 +54,7 @@ export function advancePlain(s: Scheduler, a: number, b: number, c: number, d: n
 function nextInSequence(s: Scheduler, id: number, status: number, seq: number): number {
   const { goroutines } = s;
   const slot = goroutines.find(id);
-  return slot !== 0 && goroutines.status[slot] === status && goroutines.seq[slot]! + 1 === s.seqBase + seq
+  return slot !== 0 && goroutines.status(slot) === status && goroutines.seq(slot) + 1 === s.seqBase + seq
     ? slot
     : 0;
 }
@@ -63,8 +63,8 @@ function advanceGoStart(s: Scheduler, id: number, seq: number): boolean {
   const slot = nextInSequence(s, id, GoStatus.Runnable, seq);
   if (slot === 0) return false;
   if (s.thread === -1 || s.p === -1 || s.g !== -1) throw s.contextError(true, false);
-  s.goroutines.status[slot] = GoStatus.Running;
-  s.goroutines.seq[slot] = s.seqBase + seq;
+  s.goroutines.setStatus(slot, GoStatus.Running);
+  s.goroutines.setSeq(slot, s.seqBase + seq);
   s.bindGoroutine(id, slot);
   s.emit(s.type, id, GoState.Runnable, GoState.Running, 0, 0, 0);
   return true;
@@ -74,8 +74,8 @@ function advanceGoStart(s: Scheduler, id: number, seq: number): boolean {
 function advanceGoUnblock(s: Scheduler, id: number, seq: number, stackId: number): boolean {
   const slot = nextInSequence(s, id, GoStatus.Waiting, seq);
   if (slot === 0) return false;
-  s.goroutines.status[slot] = GoStatus.Runnable;
-  s.goroutines.seq[slot] = s.seqBase + seq;
+  s.goroutines.setStatus(slot, GoStatus.Runnable);
+  s.goroutines.setSeq(slot, s.seqBase + seq);
   s.emit(s.type, id, GoState.Waiting, GoState.Runnable, 0, 0, s.stack(stackId));
   return true;
 }
@@ -92,7 +92,7 @@ function advanceGoEnd(s: Scheduler, reasonId: number, stackId: number): void {
     return;
   }
   const block = s.type === Ev.GoBlock;
-  s.goroutines.status[slot] = block ? GoStatus.Waiting : GoStatus.Runnable;
+  s.goroutines.setStatus(slot, block ? GoStatus.Waiting : GoStatus.Runnable);
   const to = block ? GoState.Waiting : GoState.Runnable;
   s.emit(s.type, g, GoState.Running, to, s.string(reasonId), 0, s.stack(stackId));
 }
@@ -102,7 +102,7 @@ function advanceGoCreate(s: Scheduler, id: number, newStackId: number, stackId: 
   s.requireProc();
   const { goroutines } = s;
   const creator = goroutines.find(s.g);
-  if (s.g !== -1 && creator !== 0 && goroutines.status[creator] !== GoStatus.Running) {
+  if (s.g !== -1 && creator !== 0 && goroutines.status(creator) !== GoStatus.Running) {
     throw s.fail(`${eventName(s.type)} event for goroutine that's not Running`);
   }
   if (goroutines.find(id) !== 0) throw s.fail(`tried to create goroutine (${id}) that already exists`);
@@ -120,15 +120,15 @@ function advanceSyscallBegin(s: Scheduler, procSeq: number, stackId: number): vo
   s.requireUser();
   const slot = currentGoroutine(s, GoStatus.Running);
   const { procs, p } = s;
-  s.goroutines.status[slot] = GoStatus.Syscall;
+  s.goroutines.setStatus(slot, GoStatus.Syscall);
   if (!procs.known(p)) throw s.fail(`uninitialized proc ${p} found during ${eventName(s.type)}`);
-  procs.status[p] = ProcStatus.Syscall;
-  if (procs.seq[p]! + 1 !== s.seqBase + procSeq) {
+  procs.setStatus(p, ProcStatus.Syscall);
+  if (procs.seq(p) + 1 !== s.seqBase + procSeq) {
     throw s.fail(
-      `failed to advance ${eventName(s.type)}: can't make sequence: ${procs.seq[p]! - s.seqBase} -> ${procSeq}`,
+      `failed to advance ${eventName(s.type)}: can't make sequence: ${procs.seq(p) - s.seqBase} -> ${procSeq}`,
     );
   }
-  procs.seq[p] = s.seqBase + procSeq;
+  procs.setSeq(p, s.seqBase + procSeq);
   s.emit(s.type, s.g, GoState.Running, GoState.Syscall, 0, 0, s.stack(stackId));
 }
 
@@ -137,20 +137,20 @@ function advanceSyscallEnd(s: Scheduler): void {
   s.requireUser();
   const slot = currentGoroutine(s, GoStatus.Syscall);
   const { procs, p } = s;
-  if (procs.status[p] !== ProcStatus.Syscall) {
-    throw s.fail(`expected proc ${p} in state Syscall, but got ${procs.status[p]} instead`);
+  if (procs.status(p) !== ProcStatus.Syscall) {
+    throw s.fail(`expected proc ${p} in state Syscall, but got ${procs.status(p)} instead`);
   }
-  s.goroutines.status[slot] = GoStatus.Running;
-  procs.status[p] = ProcStatus.Running;
+  s.goroutines.setStatus(slot, GoStatus.Running);
+  procs.setStatus(p, ProcStatus.Running);
   s.emit(s.type, s.g, GoState.Syscall, GoState.Running, 0, 0, 0);
 }
 
 /** The proc was lost during the syscall: until that was seen, it is not this event's turn. */
 function advanceSyscallEndBlocked(s: Scheduler): boolean {
-  if (s.p !== -1 && s.procs.status[s.p] === ProcStatus.Syscall) return false;
+  if (s.p !== -1 && s.procs.status(s.p) === ProcStatus.Syscall) return false;
   if (s.thread === -1 || s.g === -1) throw s.contextError(undefined, true);
   const slot = currentGoroutine(s, GoStatus.Syscall);
-  s.goroutines.status[slot] = GoStatus.Runnable;
+  s.goroutines.setStatus(slot, GoStatus.Runnable);
   s.bindGoroutine(-1, 0);
   s.emit(s.type, s.g, GoState.Syscall, GoState.Runnable, 0, 0, 0);
   return true;
@@ -158,17 +158,13 @@ function advanceSyscallEndBlocked(s: Scheduler): boolean {
 
 function advanceProcStart(s: Scheduler, proc: number, seq: number): boolean {
   const { procs } = s;
-  if (
-    !procs.known(proc) ||
-    procs.status[proc] !== ProcStatus.Idle ||
-    procs.seq[proc]! + 1 !== s.seqBase + seq
-  )
+  if (!procs.known(proc) || procs.status(proc) !== ProcStatus.Idle || procs.seq(proc) + 1 !== s.seqBase + seq)
     return false;
   // A thread that still has a proc is in a syscall and has not yet been seen to lose it.
   if (s.p !== -1) return false;
   if (s.thread === -1) throw s.contextError(undefined, undefined);
-  procs.status[proc] = ProcStatus.Running;
-  procs.seq[proc] = s.seqBase + seq;
+  procs.setStatus(proc, ProcStatus.Running);
+  procs.setSeq(proc, s.seqBase + seq);
   s.bindProc(proc);
   s.emit(s.type, proc, ProcState.Idle, ProcState.Running, 0, 0, 0);
   return true;
@@ -177,23 +173,23 @@ function advanceProcStart(s: Scheduler, proc: number, seq: number): boolean {
 function advanceProcStop(s: Scheduler): void {
   const { procs, p } = s;
   if (!procs.known(p)) throw s.fail(`event ${eventName(s.type)} for proc (${p}) that doesn't exist`);
-  if (procs.status[p] !== ProcStatus.Running && procs.status[p] !== ProcStatus.Syscall) {
+  if (procs.status(p) !== ProcStatus.Running && procs.status(p) !== ProcStatus.Syscall) {
     throw s.fail(`${eventName(s.type)} event for proc that's not Running or Syscall`);
   }
   s.requireProc();
-  procs.status[p] = ProcStatus.Idle;
+  procs.setStatus(p, ProcStatus.Idle);
   s.bindProc(-1);
   s.emit(s.type, p, ProcState.Running, ProcState.Idle, 0, 0, 0);
 }
 
 function advanceProcSteal(s: Scheduler, proc: number, seq: number, victim: number): boolean {
   const { procs, threads } = s;
-  const status = procs.known(proc) ? procs.status[proc]! : 0;
+  const status = procs.known(proc) ? procs.status(proc) : 0;
   if (status !== ProcStatus.Syscall && status !== ProcStatus.SyscallAbandoned) return false;
-  if (procs.seq[proc]! + 1 !== s.seqBase + seq) return false;
+  if (procs.seq(proc) + 1 !== s.seqBase + seq) return false;
   if (s.thread === -1) throw s.contextError(undefined, undefined);
-  procs.status[proc] = ProcStatus.Idle;
-  procs.seq[proc] = s.seqBase + seq;
+  procs.setStatus(proc, ProcStatus.Idle);
+  procs.setSeq(proc, s.seqBase + seq);
   if (status === ProcStatus.SyscallAbandoned) {
     // It is not known who has an abandoned proc; the API shows it as idle already.
     s.emit(s.type, proc, ProcState.Idle, ProcState.Idle, victim, 0, 0);
@@ -202,12 +198,12 @@ function advanceProcSteal(s: Scheduler, proc: number, seq: number, victim: numbe
   // Stealing from the own thread is like a ProcStop; another thread may go on without the proc from here.
   const slot = victim === s.thread ? s.threadSlot : threads.find(victim);
   if (slot < 0) throw s.fail(`stole proc from non-existent thread ${victim}`);
-  if (threads.proc[slot] !== proc) {
+  if (threads.proc(slot) !== proc) {
     throw s.fail(
-      `tried to steal proc ${proc} from thread ${victim}, but got proc ${threads.proc[slot]} instead`,
+      `tried to steal proc ${proc} from thread ${victim}, but got proc ${threads.proc(slot)} instead`,
     );
   }
-  threads.proc[slot] = -1;
+  threads.setProc(slot, -1);
   s.emit(s.type, proc, ProcState.Running, ProcState.Idle, victim, 0, 0);
   return true;
 }

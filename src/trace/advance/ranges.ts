@@ -44,23 +44,23 @@ export function advanceSweep(s: Scheduler, a: number, b: number): void {
   switch (s.type) {
     case Ev.GCSweepBegin:
       s.requireProc();
-      if (procs.sweeping[s.p] === 1)
+      if (procs.sweeping(s.p))
         throw s.fail("discovered event already in-flight when starting event GCSweepBegin");
-      procs.sweeping[s.p] = 1;
+      procs.setSweeping(s.p, true);
       s.emit(s.type, s.p, 0, 0, 0, 0, s.stack(a));
       return;
     case Ev.GCSweepActive:
       if (!procs.known(a)) throw s.fail(`encountered GCSweepActive for unknown proc ${a}`);
       if (s.initial) {
-        if (procs.sweeping[a] === 1) throw s.fail("found named active range already in first gen");
-        procs.sweeping[a] = 1;
-      } else if (procs.sweeping[a] !== 1) throw s.fail("resource is missing active range: GCSweepBegin");
+        if (procs.sweeping(a)) throw s.fail("found named active range already in first gen");
+        procs.setSweeping(a, true);
+      } else if (!procs.sweeping(a)) throw s.fail("resource is missing active range: GCSweepBegin");
       s.emit(s.type, a, 0, 0, 0, 0, 0);
       return;
     default:
       s.requireProc();
-      if (procs.sweeping[s.p] !== 1) throw s.fail("tried to end event GCSweepBegin, but not in-flight");
-      procs.sweeping[s.p] = 0;
+      if (!procs.sweeping(s.p)) throw s.fail("tried to end event GCSweepBegin, but not in-flight");
+      procs.setSweeping(s.p, false);
       s.emit(s.type, s.p, 0, 0, a, b, 0);
   }
 }
@@ -76,7 +76,7 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
   if (list?.some((range) => range.begin === s.type && range.kind === text) === true) {
     throw s.fail(`discovered event already in-flight when starting event ${eventName(s.type)}`);
   }
-  s.goroutines.marked[slot] = 1;
+  s.goroutines.mark(slot);
   const range = { begin: s.type, kind: text };
   if (list === undefined) s.ranges.set(s.g, [range]);
   else list.push(range);
@@ -91,7 +91,7 @@ export function advanceAssistActive(s: Scheduler, g: number): void {
   const active = list?.some((range) => range.begin === Ev.GCMarkAssistBegin) === true;
   if (s.initial) {
     if (active) throw s.fail("found named active range already in first gen");
-    s.goroutines.marked[slot] = 1;
+    s.goroutines.mark(slot);
     const range = { begin: Ev.GCMarkAssistBegin, kind: "" };
     if (list === undefined) s.ranges.set(g, [range]);
     else list.push(range);

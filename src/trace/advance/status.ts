@@ -15,7 +15,7 @@ export function advanceProcStatus(s: Scheduler, proc: number, wireStatus: number
   procs.reserve(proc);
   let status = wireStatus;
   let from = procStates[status]!;
-  const known = procs.status[proc]!;
+  const known = procs.status(proc);
   let promoted = false;
   if (known !== UNKNOWN_PROC) {
     if (status === ProcStatus.SyscallAbandoned && known === ProcStatus.Syscall) {
@@ -27,18 +27,18 @@ export function advanceProcStatus(s: Scheduler, proc: number, wireStatus: number
       throw s.fail(`inconsistent status for proc ${proc}: old ${known} vs. new ${status}`);
     }
   } else {
-    procs.status[proc] = status;
+    procs.setStatus(proc, status);
     from = s.initial ? ProcState.Undetermined : ProcState.NotExist;
   }
-  procs.seq[proc] = s.seqBase;
+  procs.setSeq(proc, s.seqBase);
   let { g, p, thread } = s;
   if (promoted) {
     // Its thief writes this status, but it belongs in the context of the thread it is bound to.
     const slot = s.threads.findByProc(proc);
     if (slot < 0) throw s.fail(`failed to find sched context for proc ${proc} that's about to be stolen`);
-    thread = s.threads.ids[slot]!;
+    thread = s.threads.id(slot);
     p = proc;
-    g = s.threads.goroutine[slot]!;
+    g = s.threads.goroutine(slot);
   } else if (status === ProcStatus.Running || status === ProcStatus.Syscall) s.bindProc(proc);
   s.emitIn(g, p, thread, s.type, proc, from, procStates[status]!, status, 0, 0);
 }
@@ -55,10 +55,10 @@ export function advanceGoStatus(
   let from = goStates[status]!;
   let slot = goroutines.find(id);
   if (slot !== 0) {
-    const known = goroutines.status[slot]!;
+    const known = goroutines.status(slot);
     if (known !== status)
       throw s.fail(`inconsistent status for goroutine ${id}: old ${known} vs. new ${status}`);
-    goroutines.seq[slot] = s.seqBase;
+    goroutines.setSeq(slot, s.seqBase);
   } else if (s.initial) {
     slot = goroutines.insert(id, status, s.seqBase);
     from = GoState.Undetermined;
@@ -81,18 +81,17 @@ export function advanceGoStatus(
       // A goroutine that sat in a syscall on another thread for the whole generation.
       const seen = threads.find(thread);
       if (seen >= 0) {
-        if (threads.goroutine[seen] !== id) {
+        if (threads.goroutine(seen) !== id) {
           throw s.fail(
-            `inconsistent thread for syscalling goroutine ${id}: thread has goroutine ${threads.goroutine[seen]}`,
+            `inconsistent thread for syscalling goroutine ${id}: thread has goroutine ${threads.goroutine(seen)}`,
           );
         }
         g = id;
       } else {
         const made = threads.slot(thread);
-        threads.seen[made] = 1;
-        threads.proc[made] = -1;
-        threads.goroutine[made] = id;
-        threads.goroutineSlot[made] = slot;
+        threads.see(made);
+        threads.setProc(made, -1);
+        threads.setGoroutine(made, id, slot);
       }
       rowThread = thread;
     }

@@ -5,7 +5,7 @@ import { Ev, GoState, GoStatus, ProcState, ProcStatus, eventName } from "../spec
 
 /** A goroutine is gone: so are its regions and ranges. */
 export function forgetGoroutine(s: Scheduler, id: number, slot: number): void {
-  if (s.goroutines.marked[slot] === 1) {
+  if (s.goroutines.marked(slot)) {
     s.regions.delete(id);
     s.ranges.delete(id);
   }
@@ -16,7 +16,7 @@ export function forgetGoroutine(s: Scheduler, id: number, slot: number): void {
 export function currentGoroutine(s: Scheduler, status: number): number {
   const slot = s.goroutines.find(s.g);
   if (slot === 0) throw s.fail(`event ${eventName(s.type)} for goroutine (${s.g}) that doesn't exist`);
-  if (s.goroutines.status[slot] !== status) {
+  if (s.goroutines.status(slot) !== status) {
     throw s.fail(
       `${eventName(s.type)} event for goroutine that's not ${status === GoStatus.Running ? "Running" : "Syscall"}`,
     );
@@ -34,18 +34,18 @@ export function advanceGoSwitch(s: Scheduler, next: number, nextSeq: number): bo
   const current = currentGoroutine(s, GoStatus.Running);
   const slot = goroutines.find(next);
   const seq = s.seqBase + nextSeq;
-  if (slot === 0 || goroutines.status[slot] !== GoStatus.Waiting || goroutines.seq[slot]! + 1 !== seq)
+  if (slot === 0 || goroutines.status(slot) !== GoStatus.Waiting || goroutines.seq(slot) + 1 !== seq)
     return false;
   s.emit(s.type, next, GoState.Waiting, GoState.Runnable, 0, 0, 0);
   if (s.type === Ev.GoSwitch) {
-    goroutines.status[current] = GoStatus.Waiting;
+    goroutines.setStatus(current, GoStatus.Waiting);
     s.emit(Ev.GoBlock, s.g, GoState.Running, GoState.Waiting, 0, 0, 0);
   } else {
     forgetGoroutine(s, s.g, current);
     s.emit(Ev.GoDestroy, s.g, GoState.Running, GoState.NotExist, 0, 0, 0);
   }
-  goroutines.status[slot] = GoStatus.Running;
-  goroutines.seq[slot] = seq;
+  goroutines.setStatus(slot, GoStatus.Running);
+  goroutines.setSeq(slot, seq);
   s.bindGoroutine(next, slot);
   s.emitIn(-1, s.p, s.thread, Ev.GoStart, next, GoState.Runnable, GoState.Running, 0, 0, 0);
   return true;
@@ -73,10 +73,10 @@ export function advanceGoDestroySyscall(s: Scheduler): void {
   s.bindGoroutine(-1, 0);
   if (p !== -1) {
     if (!procs.known(p)) throw s.fail(`found invalid proc ${p} during ${eventName(s.type)}`);
-    if (procs.status[p] !== ProcStatus.Syscall) {
-      throw s.fail(`proc ${p} in unexpected state ${procs.status[p]} during ${eventName(s.type)}`);
+    if (procs.status(p) !== ProcStatus.Syscall) {
+      throw s.fail(`proc ${p} in unexpected state ${procs.status(p)} during ${eventName(s.type)}`);
     }
-    procs.status[p] = ProcStatus.SyscallAbandoned;
+    procs.setStatus(p, ProcStatus.SyscallAbandoned);
     s.bindProc(-1);
     s.emit(Ev.ProcSteal, p, ProcState.Running, ProcState.Idle, 0, 0, 0);
   }

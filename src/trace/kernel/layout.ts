@@ -1,0 +1,82 @@
+/**
+ * Where everything is in the memory that the kernel and the TypeScript around it share. Addresses and offsets in bytes.
+ *
+ *     0          parameters and the kernel's own figures (`At`)
+ *     COLUMNS    the rows being made, column by column
+ *     TABLES     what grows, wherever LinearMemory puts it
+ */
+
+/** Addresses of single values: f64 first, then i32. A `…` with a table is where the table begins. */
+export const At = {
+  nsPerTick: 0,
+  seqBase: 8,
+  lastTime: 16,
+  /** Rows made so far, and the count at which there may be no room for an event more. */
+  rows: 32,
+  full: 36,
+  heap: 40,
+  heapLength: 44,
+  threads: 52,
+  buckets: 56,
+  bucketMask: 60,
+  goroutines: 64,
+  /** Slots that were freed, a stack; then slots never used, up to the table's end. */
+  free: 68,
+  freeCount: 72,
+  used: 76,
+  slots: 80,
+  procs: 84,
+  procCount: 88,
+  /** Index by id, 0 for none; and how many ids. */
+  strings: 92,
+  stringCount: 96,
+  stacks: 100,
+  stackCount: 104,
+} as const;
+
+/** A goroutine's record. Slot 0 stands for none: its id is −1 and its status 0, always. */
+export const Goroutine = { size: 32, id: 0, seq: 8, status: 16, marked: 17 } as const;
+/** A proc's record. */
+export const Proc = { size: 16, seq: 0, status: 8, sweeping: 9 } as const;
+/** A thread's record. Slot 0 is "no thread". */
+export const Thread = { size: 32, id: 0, goroutine: 8, goroutineSlot: 16, proc: 20, seen: 24 } as const;
+/** A thread's cursor in a generation: its next event (up to its time), the end of its batch, the thread's slot. */
+export const Cursor = { size: 32, time: 0, position: 8, end: 12, type: 16, thread: 20 } as const;
+
+/** Rows the kernel makes room for. */
+export const MAX_ROWS = 4096;
+/** Columns begin at different places of a cache's sets: 4096 rows are a power of two, and eleven are written at once. */
+const STAGGER = 5 * 64;
+const COLUMNS = 1024;
+
+/** Bytes of a value of each column, in their order. */
+const widths = {
+  time: 8,
+  g: 8,
+  m: 8,
+  subject: 8,
+  arg0: 8,
+  arg1: 8,
+  p: 4,
+  stack: 4,
+  type: 1,
+  from: 1,
+  to: 1,
+} as const;
+
+export type ColumnName = keyof typeof widths;
+
+let next = COLUMNS;
+function place(width: number): number {
+  const address = next;
+  next += MAX_ROWS * width + STAGGER;
+  return address;
+}
+
+/** Addresses of the columns. */
+export const Column = Object.fromEntries(
+  Object.entries(widths).map(([name, width]) => [name, place(width)]),
+) as Record<ColumnName, number>;
+
+/** Where the tables begin. */
+export const TABLES = Math.ceil(next / 64) * 64;
