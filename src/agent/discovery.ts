@@ -1,8 +1,9 @@
 import type { Clock } from "../base/clock.ts";
+import type { GorewindError } from "../base/errors.ts";
 import { milliseconds } from "../base/units.ts";
 import { rulesOf, type Config, type ConfiguredTarget } from "../config/load.ts";
 import type { ScrapeConfig } from "../config/options.ts";
-import { createDiscoverer, trustOf } from "../discovery/create.ts";
+import { discover, trustOf } from "../discovery/discover.ts";
 import type { DiscoveryEvent } from "../discovery/events.ts";
 import type { DiscoveryOptions } from "../discovery/options.ts";
 import { resolveTargets, type KnownGroups, type Refusal, type TargetGroup } from "../discovery/targets.ts";
@@ -91,24 +92,18 @@ export class DiscoverySet {
     const { emit, clock, random, folder } = this.#deps;
     const mechanism = options.kind;
     const stopping = new AbortController();
-    const running = createDiscoverer(options, { clock, random, folder }).run(
-      stopping.signal,
-      (found) => {
-        followed.groups = found;
-        const addresses = found.reduce((sum, { targets }) => sum + targets.length, 0);
-        emit({ kind: "discovery.updated", job, mechanism, addresses });
-        this.#publishSoon();
-      },
-      ({ code, message, hint }) =>
-        emit({
-          kind: "discovery.failed",
-          job,
-          mechanism,
-          code,
-          message,
-          ...(hint !== undefined && { hint }),
-        }),
-    );
+    const onUpdate = (found: readonly TargetGroup[]): void => {
+      followed.groups = found;
+      const addresses = found.reduce((sum, { targets }) => sum + targets.length, 0);
+      emit({ kind: "discovery.updated", job, mechanism, addresses });
+      this.#publishSoon();
+    };
+    const onFailure = ({ code, message, hint }: GorewindError): void => {
+      const advice = hint !== undefined && { hint };
+      emit({ kind: "discovery.failed", job, mechanism, code, message, ...advice });
+    };
+    const context = { clock, random, folder, onUpdate, onFailure };
+    const running = discover(options, context, stopping.signal);
     const followed: Followed = {
       job,
       options,

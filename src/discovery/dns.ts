@@ -1,7 +1,6 @@
 import { Resolver } from "node:dns/promises";
 import { isIPv6 } from "node:net";
-import type { GorewindError } from "../base/errors.ts";
-import type { Discoverer, DiscoveryContext } from "./discoverer.ts";
+import type { DiscoveryContext } from "./context.ts";
 import { DiscoveryError } from "./error.ts";
 import type { DnsDiscoveryOptions } from "./options.ts";
 import type { TargetGroup } from "./targets.ts";
@@ -12,67 +11,60 @@ const PATIENCE = { timeout: 3000, tries: 3 };
 const NOTHING = new Set(["ENOTFOUND", "ENODATA"]);
 
 /** `dns_sd_configs`: asks the DNS for SRV, A or AAAA records, as Prometheus does. */
-export class DnsDiscovery implements Discoverer {
-  readonly #options: DnsDiscoveryOptions;
-  readonly #context: DiscoveryContext;
-
-  constructor(options: DnsDiscoveryOptions, context: DiscoveryContext) {
-    this.#options = options;
-    this.#context = context;
+export async function discoverByDns(
+  options: DnsDiscoveryOptions,
+  { clock, onUpdate, onFailure }: DiscoveryContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const resolver = new Resolver(PATIENCE);
+  const { names, nameservers, refresh } = options;
+  if (nameservers !== undefined) resolver.setServers([...nameservers]);
+  const cancel = (): void => resolver.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  const known = new Map<string, readonly TargetGroup[]>();
+  let said = "";
+  while (!signal.aborted) {
+    await Promise.all(
+      names.map(async (name) => {
+        try {
+          known.set(name, await ask(resolver, name, options));
+        } catch (error) {
+          if (!signal.aborted) onFailure(failure(name, error));
+        }
+      }),
+    );
+    const groups = names.flatMap((name) => known.get(name) ?? []);
+    const text = JSON.stringify(groups);
+    // Until a name has been answered there is nothing to say of it.
+    if (!signal.aborted && known.size > 0 && text !== said) onUpdate(groups);
+    if (known.size > 0) said = text;
+    await clock.sleep(refresh, signal).catch(() => undefined);
   }
+  signal.removeEventListener("abort", cancel);
+}
 
-  async run(
-    signal: AbortSignal,
-    onUpdate: (groups: readonly TargetGroup[]) => void,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<void> {
-    const resolver = new Resolver(PATIENCE);
-    const { names, nameservers, refresh } = this.#options;
-    if (nameservers !== undefined) resolver.setServers([...nameservers]);
-    const cancel = (): void => resolver.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-    const known = new Map<string, readonly TargetGroup[]>();
-    let said = "";
-    while (!signal.aborted) {
-      await Promise.all(
-        names.map(async (name) => {
-          try {
-            known.set(name, await this.#ask(resolver, name));
-          } catch (error) {
-            if (!signal.aborted) onFailure(failure(name, error));
-          }
-        }),
-      );
-      const groups = names.flatMap((name) => known.get(name) ?? []);
-      const text = JSON.stringify(groups);
-      // Until a name has been answered there is nothing to say of it.
-      if (!signal.aborted && known.size > 0 && text !== said) onUpdate(groups);
-      if (known.size > 0) said = text;
-      await this.#context.clock.sleep(refresh, signal).catch(() => undefined);
-    }
-    signal.removeEventListener("abort", cancel);
-  }
-
-  async #ask(resolver: Resolver, name: string): Promise<TargetGroup[]> {
-    const { type, port } = this.#options;
-    try {
-      if (type === "SRV") {
-        const records = await resolver.resolveSrv(name);
-        return records
-          .map((record) => srvGroup(name, record.name.replace(/\.$/, ""), record.port))
-          .sort(byAddress);
-      }
-      const addresses = type === "A" ? await resolver.resolve4(name) : await resolver.resolve6(name);
-      return addresses
-        .map((address) => ({
-          targets: [`${isIPv6(address) ? `[${address}]` : address}:${port}`],
-          labels: { __meta_dns_name: name },
-        }))
+async function ask(
+  resolver: Resolver,
+  name: string,
+  { type, port }: DnsDiscoveryOptions,
+): Promise<TargetGroup[]> {
+  try {
+    if (type === "SRV") {
+      const records = await resolver.resolveSrv(name);
+      return records
+        .map((record) => srvGroup(name, record.name.replace(/\.$/, ""), record.port))
         .sort(byAddress);
-    } catch (error) {
-      if (NOTHING.has((error as NodeJS.ErrnoException).code ?? "")) return [];
-      throw error;
     }
+    const addresses = type === "A" ? await resolver.resolve4(name) : await resolver.resolve6(name);
+    return addresses
+      .map((address) => ({
+        targets: [`${isIPv6(address) ? `[${address}]` : address}:${port}`],
+        labels: { __meta_dns_name: name },
+      }))
+      .sort(byAddress);
+  } catch (error) {
+    if (NOTHING.has((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
   }
 }
 

@@ -3,9 +3,10 @@ import { watch, type FSWatcher } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
+import type { Clock } from "../base/clock.ts";
 import { errorMessage, type GorewindError } from "../base/errors.ts";
 import { milliseconds, type Milliseconds } from "../base/units.ts";
-import type { Discoverer, DiscoveryContext } from "./discoverer.ts";
+import type { DiscoveryContext } from "./context.ts";
 import { DiscoveryError } from "./error.ts";
 import { parseGroups } from "./groups.ts";
 import type { FileDiscoveryOptions } from "./options.ts";
@@ -26,87 +27,84 @@ interface KnownFile {
  * replace files instead of writing them, and read again every now and then, since not every file system tells. A file
  * that cannot be read or understood keeps what it said last.
  */
-export class FileDiscovery implements Discoverer {
-  readonly #patterns: readonly string[];
-  readonly #refresh: Milliseconds;
-  readonly #context: DiscoveryContext;
-
-  constructor(options: FileDiscoveryOptions, context: DiscoveryContext) {
-    this.#patterns = options.files.map((pattern) => resolve(context.folder, pattern));
-    this.#refresh = options.refresh;
-    this.#context = context;
+export async function discoverInFiles(
+  options: FileDiscoveryOptions,
+  { clock, folder, onUpdate, onFailure }: DiscoveryContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const patterns = options.files.map((pattern) => resolve(folder, pattern));
+  let known: ReadonlyMap<string, KnownFile> = new Map();
+  let first = true;
+  while (!signal.aborted) {
+    // Watched before it is read, so that no change falls between the two.
+    const wake = new AbortController();
+    const stopWatching = watchFolders(patterns, () => wake.abort());
+    const now = await readFiles(patterns, known, onFailure);
+    if (first || !sameFiles(known, now)) onUpdate([...now.values()].flatMap(({ groups }) => groups));
+    first = false;
+    known = now;
+    await pause(clock, options.refresh, wake.signal, signal);
+    stopWatching();
   }
+}
 
-  async run(
-    signal: AbortSignal,
-    onUpdate: (groups: readonly TargetGroup[]) => void,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<void> {
-    let known: ReadonlyMap<string, KnownFile> = new Map();
-    let first = true;
-    while (!signal.aborted) {
-      // Watched before it is read, so that no change falls between the two.
-      const wake = new AbortController();
-      const stopWatching = watchFolders(this.#patterns, () => wake.abort());
-      const now = await this.#read(known, onFailure);
-      if (first || !sameFiles(known, now)) onUpdate([...now.values()].flatMap(({ groups }) => groups));
-      first = false;
-      known = now;
-      await this.#pause(wake.signal, signal);
-      stopWatching();
+/** Until something changes and has settled, or until it is time anyway. */
+async function pause(
+  clock: Clock,
+  refresh: Milliseconds,
+  changed: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const either = new AbortController();
+  const end = (): void => either.abort();
+  for (const each of [changed, signal]) {
+    if (each.aborted) end();
+    else each.addEventListener("abort", end, { once: true });
+  }
+  await clock.sleep(refresh, either.signal).catch(() => undefined);
+  signal.removeEventListener("abort", end);
+  if (changed.aborted) await clock.sleep(SETTLE, signal).catch(() => undefined);
+}
+
+async function readFiles(
+  patterns: readonly string[],
+  known: ReadonlyMap<string, KnownFile>,
+  onFailure: (error: GorewindError) => void,
+): Promise<ReadonlyMap<string, KnownFile>> {
+  const now = new Map<string, KnownFile>();
+  for (const path of await pathsOf(patterns, onFailure)) {
+    const before = known.get(path);
+    try {
+      now.set(path, await readTargets(path, before));
+    } catch (error) {
+      // Gone between the listing and the reading: gone.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
+      onFailure(unusable(path, error));
+      if (before !== undefined) now.set(path, before);
     }
   }
+  return now;
+}
 
-  /** Until something changes and has settled, or until it is time anyway. */
-  async #pause(changed: AbortSignal, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    const either = new AbortController();
-    const end = (): void => either.abort();
-    for (const each of [changed, signal]) {
-      if (each.aborted) end();
-      else each.addEventListener("abort", end, { once: true });
+/** The files there are, of all patterns. */
+async function pathsOf(
+  patterns: readonly string[],
+  onFailure: (error: GorewindError) => void,
+): Promise<readonly string[]> {
+  const paths = new Set<string>();
+  for (const pattern of patterns) {
+    const folder = dirname(pattern);
+    const matches = nameMatcher(basename(pattern));
+    try {
+      for (const name of await readdir(folder)) if (matches.test(name)) paths.add(join(folder, name));
+    } catch (error) {
+      onFailure(unusable(folder, error));
     }
-    await clock.sleep(this.#refresh, either.signal).catch(() => undefined);
-    signal.removeEventListener("abort", end);
-    if (changed.aborted) await clock.sleep(SETTLE, signal).catch(() => undefined);
   }
-
-  async #read(
-    known: ReadonlyMap<string, KnownFile>,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<ReadonlyMap<string, KnownFile>> {
-    const now = new Map<string, KnownFile>();
-    for (const path of await this.#paths(onFailure)) {
-      const before = known.get(path);
-      try {
-        now.set(path, await readTargets(path, before));
-      } catch (error) {
-        // Gone between the listing and the reading: gone.
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
-        onFailure(unusable(path, error));
-        if (before !== undefined) now.set(path, before);
-      }
-    }
-    return now;
+  if (paths.size > MAX_FILES) {
+    onFailure(new DiscoveryError("limit", `${paths.size} files match; ${MAX_FILES} of them are read`));
   }
-
-  /** The files there are, of all patterns. */
-  async #paths(onFailure: (error: GorewindError) => void): Promise<readonly string[]> {
-    const paths = new Set<string>();
-    for (const pattern of this.#patterns) {
-      const folder = dirname(pattern);
-      const matches = nameMatcher(basename(pattern));
-      try {
-        for (const name of await readdir(folder)) if (matches.test(name)) paths.add(join(folder, name));
-      } catch (error) {
-        onFailure(unusable(folder, error));
-      }
-    }
-    if (paths.size > MAX_FILES) {
-      onFailure(new DiscoveryError("limit", `${paths.size} files match; ${MAX_FILES} of them are read`));
-    }
-    return [...paths].sort().slice(0, MAX_FILES);
-  }
+  return [...paths].sort().slice(0, MAX_FILES);
 }
 
 async function readTargets(path: string, before: KnownFile | undefined): Promise<KnownFile> {

@@ -1,7 +1,6 @@
-import { type GorewindError } from "../base/errors.ts";
 import { milliseconds } from "../base/units.ts";
 import { createClient } from "../scraper/client/client.ts";
-import type { Discoverer, DiscoveryContext } from "./discoverer.ts";
+import type { DiscoveryContext } from "./context.ts";
 import { DiscoveryError } from "./error.ts";
 import { asDiscoveryError, fetchText } from "./fetch.ts";
 import { parseGroups } from "./groups.ts";
@@ -12,43 +11,32 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const TIMEOUT = milliseconds(30_000);
 
 /** `http_sd_configs`: asks a URL for the list of targets, as Prometheus does. */
-export class HttpDiscovery implements Discoverer {
-  readonly #options: HttpDiscoveryOptions;
-  readonly #context: DiscoveryContext;
-
-  constructor(options: HttpDiscoveryOptions, context: DiscoveryContext) {
-    this.#options = options;
-    this.#context = context;
-  }
-
-  async run(
-    signal: AbortSignal,
-    onUpdate: (groups: readonly TargetGroup[]) => void,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<void> {
-    const { client, refresh } = this.#options;
-    const { folder, clock } = this.#context;
-    const url = new URL(this.#options.url);
-    const dispatcher = createClient(client, { address: url.host, trust: "configured", folder });
-    const headers = {
-      accept: "application/json",
-      "x-prometheus-refresh-interval-seconds": String(refresh / 1000),
-    };
-    let known = "";
-    while (!signal.aborted) {
-      try {
-        const limits = { timeout: TIMEOUT, maxBytes: MAX_BYTES, headers };
-        const answer = await fetchText(dispatcher, url, limits, signal);
-        const groups = parseAnswer(answer, url);
-        if (answer.text !== known) onUpdate(groups);
-        known = answer.text;
-      } catch (error) {
-        if (!signal.aborted) onFailure(asDiscoveryError(error, url));
-      }
-      await clock.sleep(refresh, signal).catch(() => undefined);
+export async function discoverByHttp(
+  options: HttpDiscoveryOptions,
+  { clock, folder, onUpdate, onFailure }: DiscoveryContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, refresh } = options;
+  const url = new URL(options.url);
+  const dispatcher = createClient(client, { address: url.host, trust: "configured", folder });
+  const headers = {
+    accept: "application/json",
+    "x-prometheus-refresh-interval-seconds": String(refresh / 1000),
+  };
+  let known = "";
+  while (!signal.aborted) {
+    try {
+      const limits = { timeout: TIMEOUT, maxBytes: MAX_BYTES, headers };
+      const answer = await fetchText(dispatcher, url, limits, signal);
+      const groups = parseAnswer(answer, url);
+      if (answer.text !== known) onUpdate(groups);
+      known = answer.text;
+    } catch (error) {
+      if (!signal.aborted) onFailure(asDiscoveryError(error, url));
     }
-    await dispatcher.destroy();
+    await clock.sleep(refresh, signal).catch(() => undefined);
   }
+  await dispatcher.destroy();
 }
 
 function parseAnswer(

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { errorMessage, type GorewindError } from "../base/errors.ts";
+import { errorMessage } from "../base/errors.ts";
 import { milliseconds } from "../base/units.ts";
 import { createClient } from "../scraper/client/client.ts";
-import type { Discoverer, DiscoveryContext } from "./discoverer.ts";
+import type { DiscoveryContext } from "./context.ts";
 import { DiscoveryError } from "./error.ts";
 import { followPods, type PodSink } from "./kubernetes-watch.ts";
 import type { KubernetesDiscoveryOptions } from "./options.ts";
@@ -13,65 +13,55 @@ import type { TargetGroup } from "./targets.ts";
 const NAMESPACE_RETRY = milliseconds(10_000);
 
 /** `kubernetes_sd_configs` with the role pod: the pods of some namespaces, as they come and go. */
-export class KubernetesDiscovery implements Discoverer {
-  readonly #options: KubernetesDiscoveryOptions;
-  readonly #context: DiscoveryContext;
-
-  constructor(options: KubernetesDiscoveryOptions, context: DiscoveryContext) {
-    this.#options = options;
-    this.#context = context;
-  }
-
-  async run(
-    signal: AbortSignal,
-    onUpdate: (groups: readonly TargetGroup[]) => void,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<void> {
-    const { apiServer, client: options, labelSelector, fieldSelector } = this.#options;
-    const { clock, random, folder } = this.#context;
-    const paths = (await this.#namespaces(signal, onFailure)).map((namespace) =>
-      namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
-    );
-    const address = new URL(apiServer).host;
-    const client = createClient(options, { address, trust: "configured", folder });
-    const pods = new Map(paths.map((path) => [path, new Map<string, readonly TargetGroup[]>()]));
-    const publish = (): void => onUpdate([...pods.values()].flatMap((found) => [...found.values()].flat()));
-    await Promise.all(
-      [...pods].map(([path, found]) =>
-        followPods(
-          { client, server: apiServer, path, labelSelector, fieldSelector, clock, random },
-          new FoundPods(found, publish),
-          onFailure,
-          signal,
-        ),
+export async function discoverPods(
+  options: KubernetesDiscoveryOptions,
+  context: DiscoveryContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { apiServer, labelSelector, fieldSelector } = options;
+  const { clock, random, folder, onUpdate, onFailure } = context;
+  const paths = (await namespacesOf(options, context, signal)).map((namespace) =>
+    namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
+  );
+  const address = new URL(apiServer).host;
+  const client = createClient(options.client, { address, trust: "configured", folder });
+  const pods = new Map(paths.map((path) => [path, new Map<string, readonly TargetGroup[]>()]));
+  const publish = (): void => onUpdate([...pods.values()].flatMap((found) => [...found.values()].flat()));
+  await Promise.all(
+    [...pods].map(([path, found]) =>
+      followPods(
+        { client, server: apiServer, path, labelSelector, fieldSelector, clock, random },
+        new FoundPods(found, publish),
+        onFailure,
+        signal,
       ),
-    );
-    await client.destroy();
-  }
+    ),
+  );
+  await client.destroy();
+}
 
-  /** Undefined stands for all of them. */
-  async #namespaces(
-    signal: AbortSignal,
-    onFailure: (error: GorewindError) => void,
-  ): Promise<readonly (string | undefined)[]> {
-    const { namespaces, ownNamespaceFile } = this.#options;
-    if (namespaces.kind === "all") return [undefined];
-    const names = new Set(namespaces.names);
-    while (namespaces.own && !signal.aborted) {
-      try {
-        names.add((await readFile(ownNamespaceFile, "utf8")).trim());
-        break;
-      } catch (error) {
-        onFailure(
-          new DiscoveryError("file", `the agent's own namespace is not known: ${errorMessage(error)}`, {
-            hint: "Outside of a cluster, or without a service account's token, list the namespaces by name.",
-          }),
-        );
-        await this.#context.clock.sleep(NAMESPACE_RETRY, signal).catch(() => undefined);
-      }
+/** Undefined stands for all of them. */
+async function namespacesOf(
+  { namespaces, ownNamespaceFile }: KubernetesDiscoveryOptions,
+  { clock, onFailure }: DiscoveryContext,
+  signal: AbortSignal,
+): Promise<readonly (string | undefined)[]> {
+  if (namespaces.kind === "all") return [undefined];
+  const names = new Set(namespaces.names);
+  while (namespaces.own && !signal.aborted) {
+    try {
+      names.add((await readFile(ownNamespaceFile, "utf8")).trim());
+      break;
+    } catch (error) {
+      onFailure(
+        new DiscoveryError("file", `the agent's own namespace is not known: ${errorMessage(error)}`, {
+          hint: "Outside of a cluster, or without a service account's token, list the namespaces by name.",
+        }),
+      );
+      await clock.sleep(NAMESPACE_RETRY, signal).catch(() => undefined);
     }
-    return [...names];
   }
+  return [...names];
 }
 
 /** Keeps the targets of each pod, and says when they have changed. */

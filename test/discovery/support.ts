@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { systemClock } from "../../src/cli/clock.ts";
 import type { GorewindError } from "../../src/base/errors.ts";
 import { configSchema } from "../../src/config/options.ts";
-import { createDiscoverer } from "../../src/discovery/create.ts";
+import { discover as discoverTargets } from "../../src/discovery/discover.ts";
 import type { DiscoveryOptions } from "../../src/discovery/options.ts";
 import type { TargetGroup } from "../../src/discovery/targets.ts";
 
@@ -37,21 +37,22 @@ export function discover(options: DiscoveryOptions, folder: string): Discovery {
     wake = [];
     for (const each of waiting) each();
   };
-  const discoverer = createDiscoverer(options, {
-    clock: systemClock,
-    random: () => randomInt(1_000_000) / 1_000_000,
-    folder,
-  });
-  const running = discoverer.run(
+  const running = discoverTargets(
+    options,
+    {
+      clock: systemClock,
+      random: () => randomInt(1_000_000) / 1_000_000,
+      folder,
+      onUpdate: (groups) => {
+        updates.push(groups);
+        tell();
+      },
+      onFailure: (error) => {
+        failures.push(error);
+        tell();
+      },
+    },
     stopping.signal,
-    (groups) => {
-      updates.push(groups);
-      tell();
-    },
-    (error) => {
-      failures.push(error);
-      tell();
-    },
   );
   const until = async <T>(what: string, ask: () => T | undefined): Promise<T> => {
     const deadline = performance.now() + PATIENCE_MS;
