@@ -24,8 +24,9 @@ export function createAgentApi(parts: ApiParts): AgentApi {
   return {
     metrics: async () => ({ contentType: telemetry.contentType, text: await telemetry.metricsText() }),
     unready: () => {
-      const silent = targets.all().filter(({ recorder }) => recorder.sessions().length === 0);
-      const all = targets.all().length;
+      const traced = targets.all().filter(({ recorder }) => recorder.state.mode !== "off");
+      const silent = traced.filter(({ recorder }) => recorder.sessions().length === 0);
+      const all = traced.length;
       return all > 0 && silent.length === all ? `none of ${all} targets has been recorded yet` : undefined;
     },
     reload: parts.reload,

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -85,8 +86,9 @@ export class TargetSet {
   }
 
   #watch(entry: ConfiguredTarget, delay: Milliseconds): void {
-    const { target, scrape, trust } = entry;
+    const { target, trust } = entry;
     const { folder, clock, random, emit } = this.#deps;
+    const scrape = withFilesBelow(folder, entry.scrape);
     const dispatcher = createClient(scrape.client, { address: target.address, trust, folder });
     const stopping = new AbortController();
     const recorder = createSource(
@@ -100,11 +102,10 @@ export class TargetSet {
         onGeneration: (session, generation) => this.#deps.onGeneration(watched, session, generation),
       },
     );
-    const reads = this.#deps.createReads(entry, dispatcher);
+    const reads = this.#deps.createReads({ ...entry, scrape }, dispatcher);
     const run = async (): Promise<void> => {
       if (delay > 0) await clock.sleep(delay, stopping.signal).catch(() => undefined);
-      const recording = scrape.trace.mode === "off" ? undefined : recorder.run(stopping.signal);
-      await Promise.all([recording, reads.run(stopping.signal)]);
+      await Promise.all([recorder.run(stopping.signal), reads.run(stopping.signal)]);
     };
     const running = run();
     const watched: WatchedTarget = {
@@ -123,6 +124,17 @@ export class TargetSet {
     };
     this.#watched.set(target.name, watched);
   }
+}
+
+/** The files that a target is read from lie below the configuration's folder, wherever the agent was started. */
+function withFilesBelow(folder: string, scrape: ScrapeConfig): ScrapeConfig {
+  const { trace, schedtrace, budget } = scrape;
+  return {
+    ...scrape,
+    trace: { ...trace, folder: resolve(folder, trace.folder) },
+    schedtrace: schedtrace && { ...schedtrace, file: resolve(folder, schedtrace.file) },
+    budget: { ...budget, pidFile: budget.pidFile && resolve(folder, budget.pidFile) },
+  };
 }
 
 function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {

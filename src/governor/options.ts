@@ -22,7 +22,7 @@ export const budgetOptions = z
       .min(1)
       .optional()
       .describe(
-        "A file with the service's process id, when it runs in the same pid namespace: its CPU and memory are read from /proc. Without it they are taken from its /metrics, where `metrics` is on.",
+        "A file with the service's process id, relative to the configuration, when it runs in the same pid namespace: its CPU and memory are read from /proc. Without it they are taken from its /metrics, where `metrics` is on.",
       ),
     settle: duration().optional().describe("How long a stream is watched before it is judged (default 5s)."),
   })

@@ -1,6 +1,7 @@
 import type { Target } from "../scraper/target.ts";
 import { Recorder, type RecorderDependencies, type RecorderOptions } from "./recorder.ts";
 import { SnapshotRecorder } from "./snapshot-recorder.ts";
+import { NoTrace } from "./no-trace.ts";
 import { endpointSupply, folderSupply } from "./snapshots.ts";
 import type { TraceSource } from "./source.ts";
 
@@ -16,6 +17,8 @@ export function createSource(
       return new SnapshotRecorder(target, options, endpointSupply(deps.dispatcher, target, trace), deps);
     case "file":
       return new SnapshotRecorder(target, options, folderSupply(trace), deps);
+    case "off":
+      return new NoTrace(target, deps.clock);
     default:
       return new Recorder(target, options, deps);
   }

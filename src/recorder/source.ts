@@ -3,7 +3,7 @@ import type { RecordedSession } from "../ring/recording.ts";
 import type { Target } from "../scraper/target.ts";
 
 /** How a target's trace comes: see `trace.mode`. */
-export type SourceMode = "stream" | "poll" | "snapshot" | "file";
+export type SourceMode = "stream" | "poll" | "snapshot" | "file" | "off";
 
 /**
  * Where a source stands; `since` is wall clock.
@@ -13,6 +13,7 @@ export type SourceMode = "stream" | "poll" | "snapshot" | "file";
  * - `waiting`: between tries, or between two windows, snapshots or files.
  * - `yielded`: somebody asked for the tracer, until `until`.
  * - `paused`: recording cost the target more than its budget allows, until `until`.
+ * - `stopped`: it records no more, or never did.
  */
 export interface RecorderState {
   readonly kind: "connecting" | "recording" | "waiting" | "yielded" | "paused" | "stopped";
