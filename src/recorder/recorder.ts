@@ -34,6 +34,10 @@ const FAILURE_BACKOFF = { first: milliseconds(250), max: milliseconds(30_000) };
 const BUSY_BACKOFF = { first: milliseconds(100), max: milliseconds(15_000) };
 /** What the runtime is given to let go of its tracer after the stream was closed, before the slot is called free. */
 const RELEASE_GRACE = milliseconds(150);
+/** A stream cannot hold more time than has passed since it was asked for; two machines' clocks may differ by this. */
+const PAST_TOLERANCE = milliseconds(1000);
+/** No server is asked for less. */
+const SHORTEST_STREAM = milliseconds(1000);
 /** Closing a connection takes no longer. */
 const RELEASE_LIMIT = milliseconds(5000);
 
@@ -66,6 +70,12 @@ export class Recorder implements TraceSource {
     this.#mode = options.trace.mode === "poll" ? "poll" : "stream";
     this.#streamFor = options.trace.seconds;
     this.#state = this.#stateOf("waiting", "not started");
+  }
+
+  /** How long the next trace is asked for. */
+  get #duration(): Milliseconds {
+    const { window } = this.#options.trace;
+    return this.#mode === "poll" ? milliseconds(Math.min(window, this.#streamFor)) : this.#streamFor;
   }
 
   get state(): RecorderState {
@@ -166,8 +176,14 @@ export class Recorder implements TraceSource {
       limits: ring,
       maxGenerationBytes: trace.maxGenerationBytes,
     });
-    const asked = this.#mode === "poll" ? trace.window : this.#streamFor;
-    const intake: Intake = { session, received: 0, broken: undefined, recognised: false };
+    const asked = this.#duration;
+    const intake: Intake = {
+      session,
+      asked: clock.monotonic(),
+      received: 0,
+      broken: undefined,
+      recognised: false,
+    };
     this.#setState("connecting", `asked ${this.target.address} for ${asked / 1000} s of trace`);
     const end = await streamTrace(
       this.#deps.dispatcher,
@@ -254,6 +270,8 @@ export class Recorder implements TraceSource {
       }
     }
     const whole = session.recorded() !== undefined;
+    const took = this.#deps.clock.monotonic() - intake.asked;
+    const older = session.spanNs / 1e6 - took;
     this.#retire(session);
     if (intake.recognised && end.kind === "declined" && intake.broken === undefined) {
       // A format that cannot be streamed: the runtime needs a moment to let go of its tracer.
@@ -272,8 +290,10 @@ export class Recorder implements TraceSource {
       }),
       droppedBytes: session.openBytes,
     });
-    // A server that ends streams at once, without one whole generation, must not be asked in a tight loop.
-    const pause = how === "finished" && whole ? milliseconds(0) : this.#failure.next();
+    if (this.#mode === "stream" && older > PAST_TOLERANCE) return this.#refuse(heldNotLive(this.target));
+    // A server that ends streams at once, or without one whole generation, must not be asked in a tight loop.
+    const lasted = this.#mode === "poll" || took >= SHORTEST_STREAM;
+    const pause = how === "finished" && whole && lasted ? milliseconds(0) : this.#failure.next();
     if (pause > 0) this.#setState("waiting", `the stream was ${how}; trying again`);
     return pause;
   }
@@ -284,13 +304,24 @@ export class Recorder implements TraceSource {
       error instanceof ScrapeError
         ? error
         : new ScrapeError("connect", `cannot read the trace of ${this.target.address}`, { cause: error });
-    if (refusal.kind === "limit") {
-      this.#streamFor = shorterStream(this.#streamFor);
-    }
-    const pause = refusal.kind === "already-enabled" ? this.#busy.next() : this.#failure.next();
+    return this.#refuse(refusal);
+  }
+
+  #refuse(refusal: ScrapeError): Milliseconds {
+    const pause = this.#pauseAfter(refusal);
     this.#deps.emit({ kind: "stream.refused", target: this.target.name, error: refusal, retryIn: pause });
     this.#setState("waiting", errorMessage(refusal));
     return pause;
+  }
+
+  #pauseAfter({ kind }: ScrapeError): Milliseconds {
+    if (kind === "unsupported") return this.#options.trace.interval;
+    if (kind === "already-enabled") return this.#busy.next();
+    const shorter = kind === "limit" ? shorterStream(this.#duration) : this.#streamFor;
+    if (shorter >= this.#streamFor) return this.#failure.next();
+    // A few steps down to what the server allows: there is nothing to wait for.
+    this.#streamFor = shorter;
+    return milliseconds(0);
   }
 
   /** The session takes no more; what it holds stays until newer sessions hold as much. */
@@ -329,9 +360,18 @@ export class Recorder implements TraceSource {
   }
 }
 
+/** The answer held more time than has passed since it was asked for: a ring of the service's own, such as CockroachDB's. */
+function heldNotLive({ address }: Target): ScrapeError {
+  return new ScrapeError("unsupported", `${address} sends what it has recorded, and not what happens`, {
+    hint: "This is a flight recorder of the service: use trace.mode snapshot, with this path.",
+  });
+}
+
 /** What is known of the connection while its bytes come in. */
 interface Intake {
   readonly session: SessionRing;
+  /** Monotonic: when it was asked for. The server's answer may come seconds after its trace began. */
+  readonly asked: Milliseconds;
   /** Bytes since the last sealed generation was reported. */
   received: number;
   /** Why the bytes can no longer be read, once that is so. */
