@@ -264,7 +264,7 @@ export class CaptureCoordinator {
     writer: CaptureWriter,
     signal: AbortSignal,
   ): Promise<ProfileOutcome> {
-    const name = `${profile.name}.pb.gz`;
+    const name = `${fileNameOf(profile.name)}.pb.gz`;
     try {
       const chunks = await fetchProfile(
         watched.dispatcher,
@@ -306,6 +306,9 @@ async function addExplanation(
     }
   }
 }
+
+/** A service's own profile is called by an import path as a rule. */
+const fileNameOf = (profile: string): string => profile.replace(/^[.-]|[^A-Za-z0-9._-]/g, "_");
 
 function windowOf(firing: Firing): CaptureWindow {
   return {
