@@ -46,7 +46,7 @@ const table = {
   signals: { folders: ["base", "trace", "analysis", "pprof"] },
   triggers: { folders: ["base", "signals"] },
   governor: { folders: ["base"] },
-  capture: { folders: ["base", "ring", "triggers"], npm: ["zod"] },
+  capture: { folders: ["base", "ring", "signals", "triggers"], npm: ["zod"] },
 
   // The edges, where effects are.
   scraper: {
@@ -61,7 +61,7 @@ const table = {
   },
   store: {
     folders: ["base", "capture"],
-    npm: ["@aws-sdk/client-s3", "@smithy/*", "hyparquet", "hyparquet-writer", "zod"],
+    npm: ["age-encryption", "@aws-sdk/client-s3", "@smithy/*", "hyparquet", "hyparquet-writer", "zod"],
     node: ["*"],
   },
   telemetry: { folders: ["base", "signals", "events.ts"], npm: ["pino", "prom-client", "zod"] },
@@ -76,7 +76,7 @@ const table = {
   observe: {
     folders: ["base", "trace", "pprof", "ring", "analysis", "report", "signals"],
     // `process` for the entry of the process that explains a capture.
-    node: ["worker_threads", "child_process", "process", "stream/consumers", "url", "zlib"],
+    node: ["worker_threads", "child_process", "process", "stream/consumers", "url", "zlib", "crypto"],
   },
 
   outside: { folders: ["base", "capture", "signals"], npm: ["undici", "croner", "zod"] },

@@ -12,9 +12,9 @@ const instant = z.iso.datetime({ precision: 3 });
 
 /** Why the capture was taken. Overlapping firings merge into one capture with several reasons. */
 const reason = z.object({
-  /** The rule's name, or `manual`. */
+  /** The rule's name, or `manual`; `agent-restarted`: what a dead agent's mirrored ring held. */
   rule: z.string(),
-  kind: z.enum(["rule", "manual", "signal", "webhook", "schedule"]),
+  kind: z.enum(["rule", "manual", "signal", "webhook", "schedule", "restart"]),
   severity: z.string(),
   at: instant,
   /** What was looked at, and what was seen; absent for a manual capture. */
@@ -65,6 +65,17 @@ const trace = z.object({
   parseable: z.boolean().optional(),
 });
 
+const encryption = z.object({
+  method: z.literal("age"),
+  /** Public keys: any of their holders can read the files, which end in `.age`. */
+  recipients: z.array(z.string()).min(1),
+});
+
+const privacy = z.object({
+  /** The kinds of text that were replaced before anything was written: see `privacy` of the configuration. */
+  anonymized: z.array(z.string()),
+});
+
 export const manifestSchema = z.object({
   version: z.literal(1),
   /** Unique without a counter: time and randomness. Sorts by time. */
@@ -77,6 +88,10 @@ export const manifestSchema = z.object({
   trace: trace.optional(),
   /** The service's own Go version where it is known (`go1.26.8`). */
   go_version: z.string().optional(),
+  /** Absent: the target has no privacy policy, and everything is as it was. */
+  privacy: privacy.optional(),
+  /** Absent: the files are as they are. The manifest itself is never encrypted. */
+  encryption: encryption.optional(),
   agent: z.object({ version: z.string(), host: z.string(), config_hash: z.string() }),
   /** Every file of the capture but the manifest itself. */
   files: z.array(file),

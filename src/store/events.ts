@@ -97,6 +97,9 @@ export type StoreEvent =
     }
   /** The index is behind; the lines wait in the spool. */
   | { readonly kind: "index.failed"; readonly code: string; readonly message: string }
+  /** Rows of generations beyond `upload.metrics.max_rows`, since the last file. */
+  | { readonly kind: "metrics.dropped"; readonly rows: number }
+  | { readonly kind: "metrics.failed"; readonly code: string; readonly message: string }
   | { readonly kind: "retention.failed"; readonly code: string; readonly message: string };
 
 /** What was found when the spool was opened. */

@@ -91,11 +91,38 @@ export const spoolSchema = z.strictObject({
     .describe(
       "What goes when the spool is full. Pinned and manual captures never make room for automatic ones.",
     ),
+  ring_max_bytes: size()
+    .prefault("1GiB")
+    .describe(
+      "Disk for mirrored rings (`ring.persist`), over all targets and beside max_bytes; the oldest goes.",
+    ),
+  encrypt_to: z
+    .array(z.string().regex(/^age1[0-9a-z]+$/, "an age recipient begins with age1"))
+    .max(16)
+    .default([])
+    .describe(
+      "age recipients (age1…): every file of a capture but its manifest is encrypted to them before it is written.",
+    ),
   keep_uploaded: duration()
     .prefault("0s")
     .describe(
       "How long a capture stays here after it is in the store. Such copies are the first to go when room is needed.",
     ),
+});
+
+const metricsOptions = z.strictObject({
+  every: duration().prefault("15m").describe("How often a file is written."),
+  signals: z
+    .array(z.string())
+    .optional()
+    .describe("Only these of the trace's signals; unset: all. See docs/triggers.md for their names."),
+  max_rows: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(100_000)
+    .describe("Rows of one file, which wait in memory; more are dropped and counted."),
+  keep: duration().prefault("30d").describe("How long this agent's files stay."),
 });
 
 export const uploadSchema = z
@@ -130,6 +157,9 @@ export const uploadSchema = z
       .describe(
         "How often new captures are added to the index beside them (Parquet, a file a day); `0` keeps no index.",
       ),
+    metrics: metricsOptions
+      .optional()
+      .describe("A row for each series of each generation, as Parquet beside the index. Unset: none."),
     sign_key_file: z
       .string()
       .min(1)
@@ -179,5 +209,6 @@ export type S3Preset = (typeof S3_PRESETS)[number];
 export type SpoolOptions = z.infer<typeof spoolSchema>;
 export type SpoolPolicy = (typeof SPOOL_POLICIES)[number];
 export type UploadOptions = z.infer<typeof uploadSchema>;
+export type MetricsOptions = z.infer<typeof metricsOptions>;
 export type RetentionLimits = z.infer<typeof retentionLimits>;
 export type RetentionOptions = z.infer<typeof retentionSchema>;

@@ -1,9 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { createStore } from "./create.ts";
+import { encryptTo } from "./encryption.ts";
 import type { EmitStoreEvent } from "./events.ts";
 import { nodeFiles } from "./files.ts";
-import { IndexWriter } from "./index/writer.ts";
+import { agentName, IndexWriter } from "./index/writer.ts";
+import { MetricsWriter } from "./metrics/writer.ts";
 import type { RetentionOptions, SpoolOptions, StoreOptions, UploadOptions } from "./options.ts";
 import { runRetention } from "./retention.ts";
 import { loadSigner, type Sign } from "./signature.ts";
@@ -34,6 +36,8 @@ export class Shipping {
   readonly spool: Spool;
   readonly store: Store;
   readonly catalog: Catalog;
+  /** Takes what the signals say of each generation, where that is asked for. */
+  readonly metrics: MetricsWriter | undefined;
   readonly #options: ShippingOptions;
   readonly #deps: ShippingDeps;
   readonly #index: IndexWriter | undefined;
@@ -46,16 +50,18 @@ export class Shipping {
       readonly spool: Spool;
       readonly store: Store;
       readonly index: IndexWriter | undefined;
+      readonly metrics: MetricsWriter | undefined;
       readonly sign: Sign | undefined;
     },
   ) {
-    const { spool, store, index, sign } = parts;
+    const { spool, store, index, metrics, sign } = parts;
     this.#options = options;
     this.#deps = deps;
     this.spool = spool;
     this.store = store;
     this.catalog = new Catalog(store);
     this.#index = index;
+    this.metrics = metrics;
     this.#uploader = new Uploader(options.upload, {
       ...deps,
       spool,
@@ -68,23 +74,23 @@ export class Shipping {
   /**
    * Takes the spool; the store is not talked to yet.
    *
-   * @throws {StoreError} `spool_locked`, `spool_io`, `sign_key`.
+   * @throws {StoreError} `spool_locked`, `spool_io`, `sign_key`, `encrypt_to`.
    */
   static async open(options: ShippingOptions, deps: ShippingDeps, signal: AbortSignal): Promise<Shipping> {
     const { sign_key_file: signKey } = options.upload;
     const sign = signKey === undefined ? undefined : await loadSigner(signKey);
     const store = await createStore(options.store);
-    const spool = await Spool.open(options.spool, deps, signal);
+    const { encrypt_to: recipients } = options.spool;
+    const encryption = recipients.length === 0 ? undefined : await encryptTo(recipients);
+    const spool = await Spool.open(options.spool, { ...deps, encryption }, signal);
     try {
-      const indexed = options.upload.index_every > 0;
-      const index = indexed
-        ? await IndexWriter.open(options.spool.path, deps.host, {
-            ...deps,
-            store,
-            files: nodeFiles,
-          })
-        : undefined;
-      return new Shipping(options, deps, { spool, store, index, sign });
+      const { path } = options.spool;
+      const agent = await agentName({ ...deps, files: nodeFiles }, path, deps.host);
+      const { index_every: indexEvery, metrics: wanted } = options.upload;
+      const index =
+        indexEvery > 0 ? new IndexWriter(path, agent, { ...deps, store, files: nodeFiles }) : undefined;
+      const metrics = wanted && new MetricsWriter(wanted, { ...deps, store, agent });
+      return new Shipping(options, deps, { spool, store, index, metrics, sign });
     } catch (error) {
       await spool.close();
       throw error;
@@ -98,6 +104,7 @@ export class Shipping {
     await Promise.all([
       this.#uploader.run(signal),
       this.#index?.run(upload.index_every, signal),
+      this.metrics?.run(signal),
       runRetention(retention, { ...this.#deps, spool: this.spool, store: this.store, onRemoved }, signal),
     ]);
   }
@@ -106,6 +113,7 @@ export class Shipping {
   async drained(signal: AbortSignal): Promise<void> {
     await this.#uploader.drained(signal);
     await this.#index?.flush(signal);
+    await this.metrics?.flush(signal);
   }
 
   /** Lets go of the spool and of connections, after `run` has ended. */

@@ -10,6 +10,7 @@ import {
 import { reindex } from "../../store/catalog/reindex.ts";
 import type { CommandIo } from "../io.ts";
 import { withCatalog, type StoreArguments } from "../store-argument.ts";
+import { identitiesOf } from "./get.ts";
 import { formatTable } from "../table.ts";
 
 /** `gorewind captures pin|unpin ID`: keeps retention away from it, or lets it come again. */
@@ -46,14 +47,15 @@ export async function removeCommand(
 /** `gorewind verify ID…`: reads each where it lies. Exit code 1 when one is not what its manifest says. */
 export async function verifyCommand(
   ids: readonly string[],
-  args: StoreArguments,
+  args: StoreArguments & { readonly identity?: string },
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
+  const identities = await identitiesOf(args);
   return await withCatalog(args, io, async (catalog) => {
     let bad = 0;
     for (const id of ids) {
-      for (const { name, problem } of await checkCapture(catalog, id, signal)) {
+      for (const { name, problem } of await checkCapture(catalog, id, signal, identities)) {
         if (problem !== undefined) bad++;
         io.out(`${id}/${name}: ${problem ?? "ok"}\n`);
       }

@@ -16,10 +16,12 @@ export function addCaptureCommands(program: Command, io: CommandIo, done: Done):
   withStore(
     program.command("verify <id...>").description("re-check captures in place against their manifests"),
     io,
-  ).action(async (ids: string[], args: StoreArguments) => {
-    const { verifyCommand } = await import("./change.ts");
-    done(await abortable(io, (signal) => verifyCommand(ids, args, io, signal)));
-  });
+  )
+    .option("--identity <file>", "age identity file: check that what is encrypted can be read")
+    .action(async (ids: string[], args: StoreArguments & { identity?: string }) => {
+      const { verifyCommand } = await import("./change.ts");
+      done(await abortable(io, (signal) => verifyCommand(ids, args, io, signal)));
+    });
 }
 
 function addListing(captures: Command, io: CommandIo, done: Done): void {
@@ -60,12 +62,14 @@ function addFetching(captures: Command, io: CommandIo, done: Done): void {
     io,
   )
     .option("-o, --output <folder>", "put the capture's folder there (default: here)")
+    .option("--identity <file>", "age identity file: decrypt what is encrypted")
     .action(async (id: string, args: GetArguments) => {
       const { fetchCommand } = await import("./get.ts");
       done(await abortable(io, (signal) => fetchCommand(id, args, io, signal)));
     });
   withStore(captures.command("open <id>").description("fetch a capture and start go tool trace"), io)
     .option("-o, --output <folder>", "put the capture's folder there (default: the temporary folder)")
+    .option("--identity <file>", "age identity file: decrypt what is encrypted")
     .action(async (id: string, args: GetArguments) => {
       const { openCommand } = await import("./get.ts");
       done(await abortable(io, (signal) => openCommand(id, args, io, signal)));

@@ -2,14 +2,18 @@ import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatSize } from "../../base/size.ts";
+import type { Manifest } from "../../capture/manifest.ts";
 import { getCapture, viewerOf } from "../../store/catalog/commands.ts";
 import type { DownloadProgress } from "../../store/catalog/download.ts";
+import { Identities } from "../../store/encryption.ts";
 import type { CommandIo } from "../io.ts";
 import { withCatalog, type StoreArguments } from "../store-argument.ts";
 
 export interface GetArguments extends StoreArguments {
   /** Where to put the capture's folder. */
   readonly output?: string;
+  /** An age identity file. */
+  readonly identity?: string;
 }
 
 /** `gorewind captures get ID`: the capture's files, each checked; goes on with what an earlier try left. */
@@ -19,10 +23,15 @@ export async function fetchCommand(
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
+  const identities = await identitiesOf(args);
   const { folder, manifest } = await withCatalog(args, io, (catalog) =>
-    getCapture(catalog, id, args.output ?? ".", told(io), signal),
+    getCapture(catalog, id, args.output ?? ".", told(io), signal, identities),
   );
   io.out(`${folder}\n`);
+  if (isSealed(manifest, args)) {
+    io.err("the files are encrypted: give --identity FILE to decrypt them\n");
+    return 0;
+  }
   const viewer = viewerOf(manifest, folder);
   if (viewer !== undefined) io.err(`${viewer.join(" ")}\n`);
   return 0;
@@ -35,9 +44,14 @@ export async function openCommand(
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
+  const identities = await identitiesOf(args);
   const { folder, manifest } = await withCatalog(args, io, (catalog) =>
-    getCapture(catalog, id, args.output ?? join(tmpdir(), "gorewind"), told(io), signal),
+    getCapture(catalog, id, args.output ?? join(tmpdir(), "gorewind"), told(io), signal, identities),
   );
+  if (isSealed(manifest, args)) {
+    io.err(`the capture is encrypted: give --identity FILE to open it: ${folder}\n`);
+    return 1;
+  }
   const viewer = viewerOf(manifest, folder);
   if (viewer === undefined) {
     const why = manifest.omitted.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
@@ -46,6 +60,15 @@ export async function openCommand(
   }
   io.err(`${viewer.join(" ")}\n`);
   return await show(viewer, folder, io, signal);
+}
+
+/** @throws {StoreError} `identity`. */
+export async function identitiesOf(args: Pick<GetArguments, "identity">): Promise<Identities | undefined> {
+  return args.identity === undefined ? undefined : await Identities.read(args.identity);
+}
+
+function isSealed(manifest: Manifest, { identity }: GetArguments): boolean {
+  return manifest.encryption !== undefined && identity === undefined;
 }
 
 async function show(

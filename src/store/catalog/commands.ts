@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { MANIFEST_NAME, TRACE_NAME, type Manifest } from "../../capture/manifest.ts";
+import { AGE_SUFFIX, type Identities } from "../encryption.ts";
 import type { IndexRow } from "../index/row.ts";
 import type { Catalog } from "./catalog.ts";
 import { diffManifests, type Difference } from "./diff.ts";
@@ -21,23 +22,30 @@ export async function openCapture(catalog: Catalog, id: string, signal: AbortSig
   return { row, manifest: await catalog.manifest(row.prefix, signal), prefix: row.prefix };
 }
 
-/** Fetches a capture into `parent/<id>` and returns that folder. A second call goes on where the first was stopped. */
+/**
+ * Fetches a capture into `parent/<id>` and returns that folder. A second call goes on where the first was stopped. With
+ * `identities`, encrypted files are decrypted beside themselves.
+ */
 export async function getCapture(
   catalog: Catalog,
   id: string,
   parent: string,
   onProgress: (progress: DownloadProgress) => void,
   signal: AbortSignal,
+  identities?: Identities,
 ): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
   const capture = await openCapture(catalog, id, signal);
   const folder = join(parent, capture.manifest.id);
   await downloadCapture(catalog.store, capture, folder, onProgress, signal);
+  for (const { name } of identities === undefined ? [] : capture.manifest.files) {
+    if (name.endsWith(AGE_SUFFIX)) await identities?.decryptFile(join(folder, name));
+  }
   return { folder, manifest: capture.manifest };
 }
 
 /** The program that shows a fetched capture: `go tool trace` on its trace, or undefined when it has none. */
 export function viewerOf(manifest: Manifest, folder: string): readonly [string, ...string[]] | undefined {
-  const trace = manifest.files.find(({ name }) => name === TRACE_NAME);
+  const trace = manifest.files.find(({ name }) => name === TRACE_NAME || name === TRACE_NAME + AGE_SUFFIX);
   return trace === undefined ? undefined : ["go", "tool", "trace", join(folder, TRACE_NAME)];
 }
 
@@ -55,8 +63,9 @@ export async function checkCapture(
   catalog: Catalog,
   id: string,
   signal: AbortSignal,
+  identities?: Identities,
 ): Promise<readonly VerifiedFile[]> {
-  return verifyCapture(catalog.store, await openCapture(catalog, id, signal), signal);
+  return verifyCapture(catalog.store, await openCapture(catalog, id, signal), signal, identities);
 }
 
 /** Who changes a capture, and when. */

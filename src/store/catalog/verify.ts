@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { StoreError } from "../../base/errors.ts";
 import type { Manifest } from "../../capture/manifest.ts";
+import { AGE_SUFFIX, type Identities } from "../encryption.ts";
 import type { Store } from "../store.ts";
 
 export interface VerifiedFile {
@@ -9,17 +10,41 @@ export interface VerifiedFile {
   readonly problem: string | undefined;
 }
 
-/** Reads a capture where it lies and compares every byte with its manifest. */
+/**
+ * Reads a capture where it lies and compares every byte with its manifest; with `identities`, what is encrypted is
+ * decrypted as well, which only succeeds for all of what was encrypted, unchanged.
+ */
 export async function verifyCapture(
   store: Store,
   { manifest, prefix }: { readonly manifest: Manifest; readonly prefix: string },
   signal: AbortSignal,
+  identities?: Identities,
 ): Promise<readonly VerifiedFile[]> {
   const files: VerifiedFile[] = [];
   for (const { name, bytes, sha256 } of manifest.files) {
-    files.push({ name, problem: await problemOf(store, prefix + name, { bytes, sha256 }, signal) });
+    let problem = await problemOf(store, prefix + name, { bytes, sha256 }, signal);
+    if (problem === undefined && identities !== undefined && name.endsWith(AGE_SUFFIX)) {
+      problem = await decryptionProblem(store, prefix + name, identities, signal);
+    }
+    files.push({ name, problem });
   }
   return files;
+}
+
+async function decryptionProblem(
+  store: Store,
+  key: string,
+  identities: Identities,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { body } = await store.get(key, undefined, signal);
+  try {
+    for await (const _ of identities.decrypt(key, body)) signal.throwIfAborted();
+    return undefined;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "decrypt") return error.message;
+    throw error;
+  }
 }
 
 async function problemOf(

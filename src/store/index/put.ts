@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Store } from "../store.ts";
 import { encodeRows } from "./parquet.ts";
+import { PARQUET_TYPE } from "./reader.ts";
 import type { IndexRow } from "./row.ts";
 
 /** Writes one file of the index. */
@@ -12,9 +13,8 @@ export async function putRows(
 ): Promise<void> {
   const bytes = encodeRows(rows);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const contentType = "application/vnd.apache.parquet";
   await store.put(
-    { key, contentType, bytes: bytes.byteLength, sha256, body: { kind: "bytes", bytes } },
+    { key, contentType: PARQUET_TYPE, bytes: bytes.byteLength, sha256, body: { kind: "bytes", bytes } },
     signal,
   );
 }

@@ -11,6 +11,8 @@ import type { IndexRow } from "./row.ts";
  */
 export const INDEX_ROOT = "index=captures/";
 
+export const PARQUET_TYPE = "application/vnd.apache.parquet";
+
 export function dayOf(created: number): string {
   return new Date(created).toISOString().slice(0, 10);
 }

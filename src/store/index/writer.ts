@@ -21,6 +21,25 @@ export interface IndexWriterDeps {
   readonly emit: EmitStoreEvent;
 }
 
+/** Names the agent that owns a spool in the store: made once and kept in the spool, and nobody else's. */
+export async function agentName(
+  { files, random }: Pick<IndexWriterDeps, "files" | "random">,
+  spool: string,
+  host: string,
+): Promise<string> {
+  const path = `${spool}/agent`;
+  if ((await files.stat(path)) !== undefined) {
+    const text = Buffer.from(await files.read(path)).toString("utf8");
+    return safeSegment(text.trim());
+  }
+  const agent = `${safeSegment(host)}-${Math.floor(random() * 2 ** 40).toString(36)}`;
+  await files.remove(`${path}.new`);
+  await writeDurably(await files.create(`${path}.new`), Buffer.from(`${agent}\n`));
+  await files.rename(`${path}.new`, path);
+  await files.syncFolder(spool);
+  return agent;
+}
+
 /**
  * Adds this agent's lines to the index. A line is first a small file in the spool, so that it survives the agent;
  * every so often those are merged into the agent's own file of their day. Nobody else writes that file, so no two
@@ -29,33 +48,11 @@ export interface IndexWriterDeps {
 export class IndexWriter {
   readonly #deps: IndexWriterDeps;
   readonly #folder: string;
-  /** Names this agent's files; it must be the same after a restart and nobody else's. */
   readonly #agent: string;
 
-  /** The writer of the agent that owns a spool; its name is made once and kept there. */
-  static async open(spool: string, host: string, deps: IndexWriterDeps): Promise<IndexWriter> {
-    const { files, random } = deps;
-    const path = `${spool}/agent`;
-    let agent: string;
-    if ((await files.stat(path)) === undefined) {
-      const suffix = Math.floor(random() * 2 ** 40).toString(36);
-      agent = `${safeSegment(host)}-${suffix}`;
-      await files.remove(`${path}.new`);
-      await writeDurably(await files.create(`${path}.new`), Buffer.from(`${agent}\n`));
-      await files.rename(`${path}.new`, path);
-      await files.syncFolder(spool);
-    } else {
-      agent = safeSegment(
-        Buffer.from(await files.read(path))
-          .toString("utf8")
-          .trim(),
-      );
-    }
-    return new IndexWriter(`${spool}/index`, agent, deps);
-  }
-
-  constructor(folder: string, agent: string, deps: IndexWriterDeps) {
-    this.#folder = folder;
+  /** @param agent names this agent's files: see `agentName`. */
+  constructor(spool: string, agent: string, deps: IndexWriterDeps) {
+    this.#folder = `${spool}/index`;
     this.#agent = agent;
     this.#deps = deps;
   }

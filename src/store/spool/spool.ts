@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { assert, errorMessage, StoreError } from "../../base/errors.ts";
 import { decodeManifest, MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
+import type { Encryption } from "../encryption.ts";
 import type { DropReason, EmitStoreEvent } from "../events.ts";
 import { errnoOf, makeFolderDurably, nodeFiles, type Files } from "../files.ts";
 import type { SpoolOptions } from "../options.ts";
@@ -25,6 +26,8 @@ export interface SpoolDeps {
   readonly emit: EmitStoreEvent;
   /** The file system; tests hand in one that fails. */
   readonly files?: Files;
+  /** Captures are encrypted with it as they are written. */
+  readonly encryption?: Encryption | undefined;
   /** Tests that fake the file system have no folder to lock. */
   readonly lock?: () => Promise<SpoolLock>;
 }
@@ -71,6 +74,7 @@ export class Spool {
   readonly #files: Files;
   readonly #journal: Journal;
   readonly #lock: SpoolLock;
+  readonly #encryption: Encryption | undefined;
   readonly #folders: ReturnType<typeof foldersOf>;
   readonly #entries: Map<string, SpoolEntry>;
   readonly #progress: ProgressById;
@@ -95,6 +99,7 @@ export class Spool {
     this.#entries = found.entries;
     this.#progress = found.progress;
     this.#lock = found.lock;
+    this.#encryption = deps.encryption;
     for (const [id, entry] of found.entries) {
       if (this.progress(id).verified === undefined) this.#pending.set(id, entry);
     }
@@ -166,6 +171,7 @@ export class Spool {
     return new CaptureWriter(id, folder, {
       files: this.#files,
       maxBytes: this.#options.max_bytes,
+      encryption: this.#encryption,
       ended: () => this.#writing.delete(id),
       accept: (manifest, written, manifestBytes) =>
         this.#inTurn(() => this.#accept(manifest, written, manifestBytes)),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { assert, StoreError } from "../../base/errors.ts";
 import { encodeManifest, MANIFEST_NAME, type CaptureFile, type Manifest } from "../../capture/manifest.ts";
+import { AGE_CONTENT_TYPE, AGE_SUFFIX, type Encryption } from "../encryption.ts";
 import type { Files, WritableFile } from "../files.ts";
 import { spoolError } from "./errors.ts";
 
@@ -15,6 +16,8 @@ export interface WriterHost {
   readonly files: Files;
   /** No capture may be larger. */
   readonly maxBytes: number;
+  /** Every file but the manifest is encrypted with it. */
+  readonly encryption: Encryption | undefined;
   /** The writer is done, one way or the other. */
   ended(): void;
   /** Makes the written folder a capture of the spool; when it resolves, the capture survives a power cut. */
@@ -30,6 +33,8 @@ export class CaptureWriter {
   readonly #host: WriterHost;
   readonly #folder: string;
   readonly #added = new Map<string, CaptureFile>();
+  /** As they were asked for. */
+  readonly #names = new Set<string>();
   #bytes = 0;
   #state: "open" | "committed" | "aborted" = "open";
 
@@ -40,7 +45,8 @@ export class CaptureWriter {
   }
 
   /**
-   * Writes one file and makes it durable, hashing as it goes.
+   * Writes one file and makes it durable, hashing as it goes. Where captures are encrypted it is written as `name.age`,
+   * and nothing of it touches the disk as it is.
    *
    * @returns the file's line for the manifest.
    * @throws {StoreError} `spool_disk_full`, `spool_io`, `spool_full` (larger than the whole spool), `empty_file`. The
@@ -49,23 +55,29 @@ export class CaptureWriter {
   async addFile(name: string, contentType: string, chunks: Chunks): Promise<CaptureFile> {
     assert(this.#state === "open", `a file is added to the ${this.#state} capture ${this.id}`);
     assert(FILE_NAME.test(name) && name !== MANIFEST_NAME, `"${name}" is not a name for a capture's file`);
-    assert(!this.#added.has(name), `the capture ${this.id} holds ${name} already`);
+    assert(!this.#names.has(name), `the capture ${this.id} holds ${name} already`);
     assert(this.#added.size < MAX_FILES, `the capture ${this.id} holds more than ${MAX_FILES} files`);
-    const path = `${this.#folder}/${name}`;
+    this.#names.add(name);
+    const { encryption } = this.#host;
+    const written = encryption === undefined ? name : `${name}${AGE_SUFFIX}`;
+    const path = `${this.#folder}/${written}`;
     try {
-      const { bytes, sha256 } = await this.#write(path, chunks);
-      if (bytes === 0) throw emptyFile(name);
-      const added: CaptureFile = { name, content_type: contentType, bytes, sha256 };
-      this.#added.set(name, added);
+      const plain = someBytes(name, chunks);
+      const sealed = encryption === undefined ? plain : encryption.encrypt(plain);
+      const { bytes, sha256 } = await this.#write(path, sealed);
+      const type = encryption === undefined ? contentType : AGE_CONTENT_TYPE;
+      const added: CaptureFile = { name: written, content_type: type, bytes, sha256 };
+      this.#added.set(written, added);
       this.#bytes += bytes;
       return added;
     } catch (error) {
+      this.#names.delete(name);
       await this.#host.files.remove(path).catch(() => undefined);
       throw spoolError(`writing ${name} of the capture ${this.id}`, error);
     }
   }
 
-  async #write(path: string, chunks: Chunks): Promise<{ bytes: number; sha256: string }> {
+  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<{ bytes: number; sha256: string }> {
     const hash = createHash("sha256");
     let bytes = 0;
     const file = await this.#host.files.create(path);
@@ -84,17 +96,22 @@ export class CaptureWriter {
   }
 
   /**
-   * Writes the manifest and makes the capture exist. When it resolves the capture is acknowledged: it will be in the
+   * Writes the manifest, with how the files are encrypted, and makes the capture exist. When it resolves the capture is acknowledged: it will be in the
    * store, as long as the spool's disk survives and its stated policies do not drop it.
    *
    * @throws {StoreError} `spool_full` when the policy keeps what is there instead; `spool_disk_full`, `spool_io`.
    *   Nothing is left behind.
    */
-  async commit(manifest: Manifest): Promise<void> {
+  async commit(draft: Manifest): Promise<void> {
     assert(this.#state === "open", `the capture ${this.id} is ${this.#state} already`);
-    this.#checkManifest(manifest);
+    this.#checkManifest(draft);
     this.#state = "committed";
-    const { files } = this.#host;
+    const { files, encryption } = this.#host;
+    const recipients = encryption?.recipients;
+    const manifest: Manifest =
+      recipients === undefined
+        ? draft
+        : { ...draft, encryption: { method: "age", recipients: [...recipients] } };
     try {
       const text = Buffer.from(encodeManifest(manifest));
       await writeDurably(await files.create(`${this.#folder}/${MANIFEST_NAME}`), text);
@@ -137,6 +154,15 @@ export async function writeDurably(file: WritableFile, bytes: Uint8Array): Promi
   } finally {
     await file.close();
   }
+}
+
+async function* someBytes(name: string, chunks: Chunks): AsyncIterable<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.byteLength;
+    yield chunk;
+  }
+  if (bytes === 0) throw emptyFile(name);
 }
 
 function emptyFile(name: string): StoreError {
