@@ -1,4 +1,4 @@
-import type { OverheadEvent, ScrapeEvent } from "./agent/events.ts";
+import type { MirrorEvent, OverheadEvent, ScrapeEvent } from "./agent/events.ts";
 import type { CaptureEvent } from "./capture/events.ts";
 import type { ConfigEvent } from "./config/events.ts";
 import type { DiscoveryEvent } from "./discovery/events.ts";
@@ -28,6 +28,7 @@ export type AgentEvent =
   | ObserveEvent
   | ScrapeEvent
   | OverheadEvent
+  | MirrorEvent
   | TriggerEvent
   | OutsideEvent
   | CaptureEvent

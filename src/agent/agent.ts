@@ -5,9 +5,11 @@ import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/unit
 import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
 import { TRACE_NAME } from "../capture/manifest.ts";
+import { protectFirings } from "../capture/privacy.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
+import { Protector } from "../observe/protector.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
 import { Outside } from "../outside/outside.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
@@ -16,21 +18,25 @@ import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { Target } from "../scraper/target.ts";
 import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
+import { AGE_SUFFIX } from "../store/encryption.ts";
 import { linksOf } from "../store/catalog/commands.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Fired } from "../triggers/decision.ts";
 import { labelsMatch } from "../triggers/match.ts";
 import type { AgentHealth } from "../triggers/limits.ts";
-import type { TriggerOptions } from "../triggers/rule.ts";
 import { createAgentApi } from "./api.ts";
-import { BaselineFile } from "./baselines.ts";
+import { BaselineFile, mayKeepBaseline } from "./baselines.ts";
 import { CaptureCoordinator } from "./captures.ts";
 import { DiscoverySet } from "./discovery.ts";
 import { LiveTraces } from "./live.ts";
+import { keepMetrics } from "./metric-rows.ts";
+import { takeRings, type TakenRings } from "./mirror/left.ts";
+import { PersistedRings } from "./mirror/persisted.ts";
 import { createPprofApi } from "./pprof.ts";
 import { Overheads } from "./overheads.ts";
 import { PeriodicReads } from "./periodic/reads.ts";
+import { requireRestartless, triggerOptionsOf } from "./reload.ts";
 import { Shelf } from "./shelf.ts";
 import { TargetSet, type WatchedTarget } from "./targets.ts";
 
@@ -70,11 +76,13 @@ export class Agent {
   readonly #live: LiveTraces;
   readonly #overheads: Overheads;
   readonly #shelf: Shelf;
+  readonly #rings: PersistedRings;
+  readonly #protector = new Protector();
   #outside: Outside;
   #config: Config;
   #http: HttpServer | undefined;
 
-  private constructor(config: Config, deps: AgentDependencies, shipping: Shipping) {
+  private constructor(config: Config, deps: AgentDependencies, shipping: Shipping, rings: TakenRings) {
     this.#config = config;
     this.#deps = deps;
     this.#shipping = shipping;
@@ -126,6 +134,14 @@ export class Agent {
       watched: (target) => this.#targets.get(target),
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       maxConcurrent: config.options.capture.maxConcurrent,
+      protector: this.#protector,
+    });
+    this.#rings = new PersistedRings(config.options.spool, rings, {
+      spool: shipping.spool,
+      clock,
+      emit,
+      identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
+      protector: this.#protector,
     });
     this.#outside = this.#createOutside(config);
     this.#judge = new Judge(triggerOptionsOf(config), {
@@ -133,7 +149,9 @@ export class Agent {
       random,
       emit,
       onFired: (firing) => this.#fire(firing),
-      baselines: new BaselineFile(config.options.spool.path),
+      baselines: new BaselineFile(config.options.spool.path, (key) =>
+        mayKeepBaseline(key, this.#config.options.scrapeConfigs, this.#targets.all()),
+      ),
     });
   }
 
@@ -156,7 +174,9 @@ export class Agent {
       new AbortController().signal,
     );
     try {
-      agent = new Agent(config, deps, shipping);
+      const { files } = shipping.spool;
+      const rings = await takeRings(files, config.options.spool.path, deps.clock.now(), deps.random);
+      agent = new Agent(config, deps, shipping, rings);
       await agent.#start();
       return agent;
     } catch (error) {
@@ -191,6 +211,7 @@ export class Agent {
       }),
     );
     telemetry.measureSpool(() => this.#shipping.spool.usage());
+    telemetry.measureRings(() => this.#rings.bytes);
     telemetry.measureEngine(
       () => this.#judge.engine.counters,
       () => this.#judge.engine.staleness(clock.now()),
@@ -201,6 +222,7 @@ export class Agent {
       this.#shipping.run(this.#uploading.signal),
       this.#judge.run(this.#stopping.signal),
       this.#overheads.run(this.#stopping.signal),
+      this.#rings.run(this.#stopping.signal),
       this.#watchHealth(this.#stopping.signal),
     );
     this.#emit({ kind: "agent.started", version: identity.version, address: this.#http.address });
@@ -252,10 +274,12 @@ export class Agent {
     await this.#captures.drain(DRAIN_CAPTURES);
     await this.#discovery.stop();
     await this.#targets.stop();
+    await this.#rings.close();
     await this.#drainUploads();
     await this.#outside.stop();
     await Promise.all(this.#background);
     await this.#pool.close();
+    await this.#protector.close();
     await this.#shipping.close();
     await this.#http?.close();
     this.#emit({ kind: "agent.stopped" });
@@ -284,6 +308,7 @@ export class Agent {
   /** Runs inside the socket's read: hands a copy to the analysis and returns. */
   #analyse(watched: WatchedTarget, session: RecordedSession, generation: RecordedGeneration): void {
     this.#live.offer(watched.target.name, session, generation);
+    if (watched.scrape.ring.persist) this.#rings.changed(watched, session, generation);
     this.#pool.offer({
       target: watched.target.name,
       session: session.id,
@@ -334,6 +359,8 @@ export class Agent {
 
   #take(batch: ObservationBatch): void {
     this.#deps.telemetry.observe(batch);
+    const watched = this.#targets.get(batch.target);
+    if (watched !== undefined) keepMetrics(batch, watched, this.#shipping.metrics, this.#protector.rename);
     this.#judge.observe(batch);
   }
 
@@ -350,6 +377,7 @@ export class Agent {
     this.#pool.forget(target);
     this.#overheads.forget(target);
     this.#live.forget(target);
+    this.#rings.forget(target);
     this.#judge.engine.removeTarget(target);
     this.#deps.telemetry.removeTarget(target);
   }
@@ -374,7 +402,12 @@ export class Agent {
       if (capture === undefined) return;
       const { manifest, location, prefix } = capture;
       const links = await linksOf(catalog, { manifest, prefix }, LINK_SECONDS, signal);
-      this.#outside.stored(manifest, store.location, location, links?.[TRACE_NAME]);
+      this.#outside.stored(
+        manifest,
+        store.location,
+        location,
+        links?.[TRACE_NAME] ?? links?.[TRACE_NAME + AGE_SUFFIX],
+      );
     } catch (error) {
       this.#emit({ kind: "notification.failed", to: "everyone", id, message: errorMessage(error) });
     }
@@ -387,8 +420,11 @@ export class Agent {
     for (const { target } of this.#targets.all()) {
       const asked = firing.capture.also.some((patterns) => labelsMatch(patterns, target.labels));
       if (!asked || target.name === firing.target) continue;
-      const message = `the same window as ${id} of ${firing.target}: ${firing.message}`;
-      this.#captures.fire({ ...firing, target: target.name, message });
+      // What is said of the one that fired goes by that one's policy.
+      const policy = this.#targets.get(firing.target)?.privacy ?? [];
+      const [said = firing] = protectFirings([firing], policy, this.#protector.rename);
+      const message = `the same window as ${id} of ${firing.target}: ${said.message}`;
+      this.#captures.fire({ ...firing, ...said, target: target.name, message });
     }
   }
 
@@ -409,24 +445,4 @@ export class Agent {
       this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());
     }
   }
-}
-
-function triggerOptionsOf({ options }: Config): TriggerOptions {
-  return { rules: options.triggers, limits: options.triggerLimits };
-}
-
-/** What is opened once at start cannot change while it is in use. */
-function requireRestartless(before: Config, next: Config): void {
-  const fixed = ["store", "spool", "upload", "retention", "http", "analysis", "capture"] as const;
-  const changed = fixed.filter(
-    (key) => JSON.stringify(before.options[key]) !== JSON.stringify(next.options[key]),
-  );
-  if (changed.length === 0) return;
-  throw new ConfigError(
-    changed.map((key) => ({
-      position: undefined,
-      path: key,
-      message: "is opened at start: restart the agent to change it",
-    })),
-  );
 }

@@ -1,6 +1,8 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { PrivacyPolicy } from "../base/privacy.ts";
 import type { EpochMilliseconds } from "../base/units.ts";
+import type { Target } from "../scraper/target.ts";
 import type { BaselineExport } from "../triggers/baseline-store.ts";
 
 /** Baselines that were not touched for so long describe another service. */
@@ -21,10 +23,15 @@ interface Saved {
  */
 export class BaselineFile {
   readonly #path: string;
+  readonly #mayKeep: (key: string) => boolean;
 
-  /** @param folder exists. */
-  constructor(folder: string) {
+  /**
+   * @param folder exists.
+   * @param mayKeep whether a baseline may be written: its name tells the target and the series' labels.
+   */
+  constructor(folder: string, mayKeep: (key: string) => boolean) {
     this.#path = join(folder, FILE);
+    this.#mayKeep = mayKeep;
   }
 
   /** What was saved, or undefined when there is none, or none that can be used. */
@@ -40,11 +47,26 @@ export class BaselineFile {
   }
 
   /** Replaces the file in one step. */
-  async save(baselines: BaselineExport, now: EpochMilliseconds): Promise<void> {
+  async save({ version, baselines: all }: BaselineExport, now: EpochMilliseconds): Promise<void> {
+    const sayable = Object.entries(all).filter(([key]) => this.#mayKeep(key));
+    const baselines: BaselineExport = { version, baselines: Object.fromEntries(sayable) };
     const text = JSON.stringify({ version: 1, saved: now, baselines });
     if (text.length > MAX_FILE_BYTES) return;
     const temporary = `${this.#path}.tmp`;
     await writeFile(temporary, text);
     await rename(temporary, this.#path);
   }
+}
+
+/**
+ * Whether a baseline may be written, which is named by its target and the labels of its series: where there are privacy
+ * policies, only those of targets that are watched and have none.
+ */
+export function mayKeepBaseline(
+  key: string,
+  scrapeConfigs: readonly { readonly privacy: PrivacyPolicy }[],
+  watched: readonly { readonly target: Pick<Target, "name">; readonly privacy: PrivacyPolicy }[],
+): boolean {
+  if (scrapeConfigs.every(({ privacy }) => privacy.length === 0)) return true;
+  return watched.some(({ target, privacy }) => privacy.length === 0 && key.startsWith(`${target.name} `));
 }

@@ -1,13 +1,16 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
-import { errorMessage, GorewindError, StoreError } from "../base/errors.ts";
+import { errorMessage, GorewindError, ScrapeError, StoreError } from "../base/errors.ts";
+import type { PrivacyPolicy } from "../base/privacy.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import { buildManifest, traceFiles, type Identity, type Omission } from "../capture/build.ts";
 import type { CaptureEvent } from "../capture/events.ts";
 import { REPORT_NAME, SUMMARY_NAME, type CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
+import { protectFirings } from "../capture/privacy.ts";
 import { Explainer } from "../observe/explainer.ts";
 import type { Explanation } from "../observe/explain.ts";
+import type { Protector } from "../observe/protector.ts";
 import type { TraceSource } from "../recorder/source.ts";
 import type { ProfileOptions } from "../scraper/options.ts";
 import { fetchProfile } from "../scraper/profile.ts";
@@ -27,6 +30,7 @@ export interface Watched {
   readonly recorder: TraceSource;
   readonly reads: Pick<PeriodicReads, "facts">;
   readonly profiles: ProfileOptions;
+  readonly privacy: PrivacyPolicy;
 }
 
 export interface CaptureDependencies {
@@ -38,6 +42,8 @@ export interface CaptureDependencies {
   readonly identity: () => Identity;
   /** Captures in progress at once, over all targets; one more is refused and counted. */
   readonly maxConcurrent: number;
+  /** Makes anonymous what a target's policy names. */
+  readonly protector: Protector;
 }
 
 /** A capture between its firing and its snapshot. */
@@ -169,13 +175,14 @@ export class CaptureCoordinator {
         created: this.#deps.clock.now(),
         target: watched.target,
         goVersion: watched.reads.facts.goVersion,
-        firings: pending.firings,
+        firings: this.#sayable(pending),
         window: pending.window,
         plan,
         parseable,
         files,
         omitted,
         identity: this.#deps.identity(),
+        privacy: watched.privacy,
       });
       await writer.commit(manifest);
       this.#deps.emit({
@@ -221,7 +228,7 @@ export class CaptureCoordinator {
     this.#startProfiles(pending, writer, signal);
     const files: CaptureFile[] = [];
     const omitted: Omission[] = [];
-    const traces = traceFiles(plan);
+    const traces = await this.#protectTraces(pending.watched, traceFiles(plan), omitted);
     // Beside the profiles, which take longer.
     const explaining = traces[0] && this.#explain(pending, traces[0].chunks);
     for (const trace of traces) {
@@ -242,8 +249,33 @@ export class CaptureCoordinator {
     return { files, omitted, plan, parseable: explanation?.parseable };
   }
 
-  #explain({ watched, firings }: Pending, chunks: readonly Uint8Array[]): Promise<Explanation> {
-    const reason = firings[0]?.message;
+  /** The firings as they may be written. */
+  #sayable({ firings, watched }: Pending): readonly Firing[] {
+    return protectFirings(firings, watched.privacy, this.#deps.protector.rename);
+  }
+
+  /** The traces as they may be written; one that cannot be made anonymous is left out. */
+  async #protectTraces(
+    { privacy }: Watched,
+    traces: ReturnType<typeof traceFiles>,
+    omitted: Omission[],
+  ): Promise<ReturnType<typeof traceFiles>> {
+    if (privacy.length === 0) return traces;
+    const protectedTraces: ReturnType<typeof traceFiles> = [];
+    for (const { name, chunks } of traces) {
+      try {
+        const bytes = await this.#deps.protector.protect("trace", chunks, privacy);
+        protectedTraces.push({ name, chunks: [bytes] });
+      } catch (error) {
+        omitted.push({ name, reason: errorMessage(error) });
+      }
+    }
+    return protectedTraces;
+  }
+
+  #explain(pending: Pending, chunks: readonly Uint8Array[]): Promise<Explanation> {
+    const { watched } = pending;
+    const reason = this.#sayable(pending)[0]?.message;
     const title = reason === undefined ? watched.target.name : `${watched.target.name}: ${reason}`;
     return this.#explainer.explain({ title, chunks }, this.#abort.signal);
   }
@@ -276,15 +308,20 @@ export class CaptureCoordinator {
         },
         signal,
       );
-      return { file: await writer.addFile(name, "application/vnd.google.protobuf+gzip", chunks) };
+      const { privacy } = watched;
+      const sayable =
+        privacy.length === 0 ? chunks : [await this.#deps.protector.protect("profile", chunks, privacy)];
+      return { file: await writer.addFile(name, "application/vnd.google.protobuf+gzip", sayable) };
     } catch (error) {
-      return { omitted: { name, reason: errorMessage(error) } };
+      // Of what the service answered the message may quote some.
+      const quotes = watched.privacy.length > 0 && error instanceof ScrapeError;
+      return { omitted: { name, reason: quotes ? error.code : errorMessage(error) } };
     }
   }
 }
 
 /** Adds what the trace says; a capture is whole without it. */
-async function addExplanation(
+export async function addExplanation(
   explanation: Explanation,
   writer: CaptureWriter,
   files: CaptureFile[],

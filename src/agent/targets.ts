@@ -115,6 +115,7 @@ export class TargetSet {
       reads,
       scrape,
       profiles: scrape.profiles,
+      privacy: scrape.privacy,
       fingerprint: fingerprintOf(entry),
       stop: async () => {
         stopping.abort();
@@ -138,7 +139,7 @@ function withFilesBelow(folder: string, scrape: ScrapeConfig): ScrapeConfig {
 }
 
 function fingerprintOf({ target, scrape, trust }: ConfiguredTarget): string {
-  const { client, trace, ring, profiles, metrics, vars, probes, schedtrace, budget } = scrape;
-  const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null, budget];
+  const { client, trace, ring, profiles, metrics, vars, probes, schedtrace, budget, privacy } = scrape;
+  const beside = [profiles, metrics ?? null, vars ?? null, probes, schedtrace ?? null, budget, privacy];
   return fingerprint([target, trust, client, trace, ring, ...beside]);
 }

@@ -86,6 +86,9 @@ export class StoreError extends GorewindError {
   }
 }
 
+/** Something may not be written as it is, and cannot be made anonymous: it is left out. */
+export class PrivacyError extends GorewindError {}
+
 /** A bug of ours. The process may crash on it. */
 export class InvariantError extends GorewindError {
   constructor(message: string, options: ErrorOptions = {}) {

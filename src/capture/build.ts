@@ -2,6 +2,7 @@
  * Plan and firings → the capture's trace files and its manifest. Pure.
  */
 
+import type { PrivacyPolicy } from "../base/privacy.ts";
 import type { EpochMilliseconds } from "../base/units.ts";
 import type { RecordedGeneration } from "../ring/recording.ts";
 import type { Firing } from "../triggers/decision.ts";
@@ -34,6 +35,8 @@ export interface CaptureFacts {
   readonly files: readonly CaptureFile[];
   readonly omitted: readonly Omission[];
   readonly identity: Identity;
+  /** What was made anonymous; empty: nothing. */
+  readonly privacy: PrivacyPolicy;
 }
 
 /**
@@ -61,6 +64,7 @@ export function buildManifest(facts: CaptureFacts): Manifest {
     reasons: facts.firings.map(reasonOf),
     ...(main !== undefined && { window: describeWindow(main, facts), trace: describeTrace(main, facts) }),
     ...(facts.goVersion !== undefined && { go_version: facts.goVersion }),
+    ...(facts.privacy.length > 0 && { privacy: { anonymized: [...facts.privacy] } }),
     agent: { version: identity.version, host: identity.host, config_hash: identity.configHash },
     files: [...facts.files],
     omitted: [...facts.omitted],

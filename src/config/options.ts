@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { bytes, GiB } from "../base/units.ts";
+import { privacyOptions } from "../capture/options.ts";
 import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { budgetOptions } from "../governor/options.ts";
 import { httpOptions } from "../http/options.ts";
@@ -60,6 +61,7 @@ const scrapeConfig = z
     profiles: profileOptions.prefault({}),
     ...periodicFields,
     budget: budgetOptions.describe("What recording may cost these targets."),
+    privacy: privacyOptions.prefault({}).describe("What may be written of these targets."),
   })
   .superRefine(oneCredential)
   .superRefine(someTargets)
@@ -89,6 +91,7 @@ const scrapeConfig = z
     probes: raw.probes,
     schedtrace: raw.schedtrace,
     budget: raw.budget,
+    privacy: raw.privacy,
   }));
 
 export const configSchema = z

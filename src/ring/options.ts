@@ -10,6 +10,12 @@ export interface RingLimits {
   readonly maxBytes: Bytes;
 }
 
+/** `ring:` as configured. */
+export interface RingOptions extends RingLimits {
+  /** Mirror the ring to the spool's disk, so that it survives the agent. */
+  readonly persist: boolean;
+}
+
 const limits = (minAge: number, maxBytes: number): RingLimits => ({
   minAge: milliseconds(minAge),
   maxBytes: bytes(maxBytes),
@@ -36,12 +42,19 @@ export const ringOptions = z
       .optional()
       .describe("Keep at least this much of the past. Take about twice the latency you hunt."),
     max_bytes: size().optional().describe("Upper bound of the ring's size; outranks min_age."),
+    persist: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Mirror the ring to the spool's disk: what an agent that died held becomes a capture at the next start. Bounded by spool.ring_max_bytes.",
+      ),
   })
-  .transform((raw): RingLimits => {
+  .transform((raw): RingOptions => {
     const preset = RING_PRESETS[raw.preset];
     return {
       // As in Go, 0 asks for the default.
       minAge: raw.min_age === undefined || raw.min_age === 0 ? preset.minAge : raw.min_age,
       maxBytes: raw.max_bytes === undefined || raw.max_bytes === 0 ? preset.maxBytes : raw.max_bytes,
+      persist: raw.persist,
     };
   });

@@ -122,13 +122,56 @@ function describe(event: AgentEvent): Line {
         message: `generation ${event.generation} of ${event.target} is whole`,
         fields,
       };
+    case "ring.mirror_skipped":
+    case "ring.mirror_failed":
+    case "ring.recovered":
+    case "ring.left_dropped":
+      return describeRing(event, fields);
     default:
       return describeOther(event, fields);
   }
 }
 
+function describeRing(
+  event: Extract<AgentEvent, { kind: `ring.${string}` }>,
+  fields: Readonly<Record<string, unknown>>,
+): Line {
+  switch (event.kind) {
+    case "ring.mirror_skipped":
+      return {
+        level: "warn",
+        message: `${event.generations} generations of ${event.target} are not mirrored to the disk: ${event.reason}`,
+        fields,
+        once: once(`mirror ${event.target}`, event.reason),
+      };
+    case "ring.mirror_failed":
+      return {
+        level: "warn",
+        message: `the ring of ${event.target} cannot be mirrored: ${event.message}`,
+        fields,
+      };
+    case "ring.recovered":
+      return {
+        level: "info",
+        message: `what an agent that died held of ${event.target} is a capture now`,
+        fields,
+      };
+    case "ring.left_dropped":
+      return {
+        level: event.reason === "failed" ? "error" : "warn",
+        message: `what an agent that died held of ${event.target} is no capture: ${event.message}`,
+        fields,
+      };
+    default:
+      return assertNever(event);
+  }
+}
+
 function describeOther(
-  event: Exclude<AgentEvent, { kind: `stream.${string}` | `snapshot.${string}` | "generation.sealed" }>,
+  event: Exclude<
+    AgentEvent,
+    { kind: `stream.${string}` | `snapshot.${string}` | `ring.${string}` | "generation.sealed" }
+  >,
   fields: Readonly<Record<string, unknown>>,
 ): Line {
   switch (event.kind) {
@@ -294,6 +337,7 @@ type StoreEvents = Extract<
       | `spool.${string}`
       | `index.${string}`
       | `retention.${string}`
+      | `metrics.${string}`
       | "capture.accepted";
   }
 >;
@@ -345,6 +389,14 @@ function describeStore(event: StoreEvents, fields: Readonly<Record<string, unkno
       return { level: "info", message: `retention deleted ${event.id}: ${event.reason}`, fields };
     case "retention.failed":
       return { level: "warn", message: event.message, fields, once: once("retention", event.code) };
+    case "metrics.dropped":
+      return {
+        level: "warn",
+        message: `${event.rows} rows of metrics were one too many for a file`,
+        fields,
+      };
+    case "metrics.failed":
+      return { level: "warn", message: event.message, fields, once: once("metrics", event.code) };
     case "index.failed":
       return { level: "warn", message: event.message, fields, once: once("index", event.code) };
     default:

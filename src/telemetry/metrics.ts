@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import { measureEngine, type EngineLevels, type SourceAge } from "./engine-metrics.ts";
+import { ShippingMetrics } from "./shipping-metrics.ts";
 import { SignalMetrics } from "./signal-metrics.ts";
 
 /** Why a discovered address is not watched. */
@@ -15,6 +16,7 @@ const REFUSALS = ["address", "forbidden", "scheme", "labels", "duplicate", "limi
 export class Metrics {
   readonly #registry = new Registry();
   readonly #signals: SignalMetrics;
+  readonly #shipping = new ShippingMetrics(this.#registry);
   readonly #byTarget: (Counter | Gauge)[] = [];
 
   // Of the stream and the ring.
@@ -243,6 +245,7 @@ export class Metrics {
   }
 
   record(event: AgentEvent): void {
+    this.#shipping.record(event);
     switch (event.kind) {
       case "stream.opened":
         this.#sessions.inc({ target: event.target });
@@ -356,9 +359,11 @@ export class Metrics {
         this.#retention.inc({ reason: event.reason });
         return;
       case "retention.failed":
+      case "metrics.failed":
       case "index.failed":
       case "spool.journal_failed":
       case "spool.remove_failed":
+      case "ring.mirror_failed":
       case "agent.problem":
         this.#problems.inc({ code: event.code });
         return;

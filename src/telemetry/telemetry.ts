@@ -72,6 +72,14 @@ export class Telemetry {
     metrics.measured("gorewind_spool_max_bytes", "The spool's quota.", () => usage().maxBytes);
   }
 
+  measureRings(bytes: () => number): void {
+    this.#metrics.measured(
+      "gorewind_ring_mirrored_bytes",
+      "Bytes of rings that are mirrored to the disk.",
+      bytes,
+    );
+  }
+
   measureEngine(counters: () => EngineLevels, staleness: () => readonly SourceAge[]): void {
     this.#metrics.measureEngine(counters, staleness);
   }

@@ -2,8 +2,8 @@ import type { EpochMilliseconds } from "../base/units.ts";
 import type { Labels } from "../signals/signal.ts";
 import type { CaptureRequest, Severity } from "./rule.ts";
 
-/** What asked for a capture. */
-export type Origin = "rule" | "manual" | "signal" | "webhook" | "schedule";
+/** What asked for a capture; `restart`: the agent, of what it held when it died. */
+export type Origin = "rule" | "manual" | "signal" | "webhook" | "schedule" | "restart";
 
 /** A rule's condition came true (or someone asked): what was seen, and what is to be captured. */
 export interface Firing {

@@ -36,7 +36,7 @@ describe("parseConfig", () => {
         labels: { job: "shop", instance: "127.0.0.1:6060", service: "shop" },
       },
     ]);
-    expect(options.scrapeConfigs[0]?.ring).toEqual({ minAge: 10_000, maxBytes: 10_485_760 });
+    expect(options.scrapeConfigs[0]?.ring).toEqual({ minAge: 10_000, maxBytes: 10_485_760, persist: false });
     expect(options.store).toMatchObject({ kind: "filesystem" });
     expect(options.http).toEqual({ host: "127.0.0.1", port: 7099 });
   });
