@@ -18,7 +18,6 @@ import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { Target } from "../scraper/target.ts";
 import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
-import { AGE_SUFFIX } from "../store/encryption.ts";
 import { linksOf } from "../store/catalog/commands.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -402,12 +401,7 @@ export class Agent {
       if (capture === undefined) return;
       const { manifest, location, prefix } = capture;
       const links = await linksOf(catalog, { manifest, prefix }, LINK_SECONDS, signal);
-      this.#outside.stored(
-        manifest,
-        store.location,
-        location,
-        links?.[TRACE_NAME] ?? links?.[TRACE_NAME + AGE_SUFFIX],
-      );
+      this.#outside.stored(manifest, store.location, location, links?.[TRACE_NAME]);
     } catch (error) {
       this.#emit({ kind: "notification.failed", to: "everyone", id, message: errorMessage(error) });
     }

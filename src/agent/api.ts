@@ -34,6 +34,7 @@ export function createAgentApi(parts: ApiParts): AgentApi {
     captures: (limit, signal) => shelf.list(limit, signal),
     capture: (id, signal) => shelf.find(id, signal),
     download: (id, file, signal) => shelf.download(id, file, signal),
+    links: (id, seconds, signal) => shelf.links(id, seconds, signal),
     trigger: (target, request) => parts.trigger(target, request.reason, captureOf(request)),
     triggers: parts.triggers,
     alert: parts.alert,

@@ -1,5 +1,6 @@
 import { MANIFEST_NAME } from "../capture/manifest.ts";
 import type { CaptureDownload, CaptureStatus } from "../http/api.ts";
+import { linksOf } from "../store/catalog/commands.ts";
 import type { IndexRow } from "../store/index/row.ts";
 import type { Shipping } from "../store/shipping.ts";
 
@@ -39,6 +40,17 @@ export class Shelf {
     if (this.#shipping.spool.get(id) !== undefined) return await this.#show(id, undefined, signal);
     const prefix = this.#recent.get(id) ?? (await this.#prefixOf(id, signal));
     return prefix === undefined ? undefined : await this.#show(id, prefix, signal);
+  }
+
+  /** Links to each file of a capture that is stored, where its store makes any. */
+  async links(
+    id: string,
+    seconds: number,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, string>> | undefined> {
+    const capture = await this.find(id, signal);
+    if (capture?.place !== "store") return undefined;
+    return await linksOf(this.#shipping.catalog, capture, seconds, signal);
   }
 
   async download(id: string, file: string, signal: AbortSignal): Promise<CaptureDownload | undefined> {

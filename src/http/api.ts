@@ -63,6 +63,12 @@ export interface AgentApi {
   captures(limit: number, signal: AbortSignal): Promise<readonly CaptureStatus[]>;
   capture(id: string, signal: AbortSignal): Promise<CaptureStatus | undefined>;
   download(id: string, file: string, signal: AbortSignal): Promise<CaptureDownload | undefined>;
+  /** Links to a stored capture's files that work without credentials; undefined: it is not stored, or has none. */
+  links(
+    id: string,
+    seconds: number,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, string>> | undefined>;
   /** The id of the capture that was begun or joined; undefined when it was refused. */
   trigger(target: string, request: ManualCapture): string | undefined;
   /** Why each rule fires, or does not. Plain data. */
@@ -83,6 +89,8 @@ const MAX_REASON = 500;
 /** Bytes of one webhook body. */
 const MAX_ALERTS = 1024 * 1024;
 const MAX_YIELD_MS = 86_400_000;
+/** The longest that S3 signs. */
+const MAX_LINK_SECONDS = 7 * 86_400;
 
 /** A capture's report is looked at in the browser: what is in it may do nothing but show itself. */
 const REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
@@ -149,6 +157,17 @@ export function createApi(agent: AgentApi): Hono {
   app.get("/api/v1/captures/:id", async (c) => {
     const capture = await agent.capture(c.req.param("id"), c.req.raw.signal);
     return capture === undefined ? notFound(c, "capture") : c.json(capture);
+  });
+  app.get("/api/v1/captures/:id/links", async (c) => {
+    const seconds = Number(c.req.query("expires") ?? 3600);
+    if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_LINK_SECONDS) {
+      return c.json(
+        { error: `expires must be a whole number of seconds from 1 to ${MAX_LINK_SECONDS}` },
+        400,
+      );
+    }
+    const links = await agent.links(c.req.param("id"), seconds, c.req.raw.signal);
+    return links === undefined ? notFound(c, "stored capture with links") : c.json({ links });
   });
   app.get("/api/v1/captures/:id/:file", async (c) => {
     const file = c.req.param("file");

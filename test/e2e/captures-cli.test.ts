@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -98,6 +98,14 @@ ${place.yaml}`,
         exitCode: 1,
         stderr: expect.stringMatching(/has no capture/) as string,
       });
+
+      const links = await agent.get(`/api/v1/captures/${a}/links?expires=60`);
+      if (kind === "S3") {
+        const { links: byName } = JSON.parse(links.text) as { links: Record<string, string> };
+        const direct = await fetch(byName["trace.out"] ?? "");
+        const fetched = await readFile(join(scratch, a, "trace.out"));
+        expect(Buffer.from(await direct.arrayBuffer()).equals(fetched)).toBe(true);
+      } else expect(links.status).toBe(404);
 
       if (kind !== "S3") {
         const [found] = await readdir(folder, { recursive: true }).then((all) =>

@@ -25,6 +25,8 @@ function api(more: Partial<AgentApi> = {}) {
     captures: () => Promise.resolve([]),
     capture: () => Promise.resolve(undefined),
     download: () => Promise.resolve(undefined),
+    links: (id) =>
+      Promise.resolve(id === "stored" ? { "trace.out": "https://s3/trace.out?X-Amz" } : undefined),
     triggers: () => [],
     alert: () => 0,
     trigger: () => "20260101t000000000-abc",
@@ -58,6 +60,11 @@ describe("the agent's HTTP interface", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it("hands out links to what is stored", async () => {
+    const answer = await api().request("/api/v1/captures/stored/links?expires=60");
+    expect(await answer.json()).toEqual({ links: { "trace.out": "https://s3/trace.out?X-Amz" } });
+  });
+
   it("hands a manual capture's window and reason on", async () => {
     const asked: [string, ManualCapture][] = [];
     const app = api({
@@ -86,6 +93,8 @@ describe("the agent's HTTP interface", () => {
     ["/api/v1/captures?limit=x", {}, 400, /1 to 1000/],
     ["/api/v1/captures/x", {}, 404, /no such capture/],
     ["/api/v1/captures/x/y", {}, 404, /no such file/],
+    ["/api/v1/captures/x/links", {}, 404, /no such stored capture with links/],
+    ["/api/v1/captures/stored/links?expires=604801", {}, 400, /from 1 to 604800/],
     ["/nothing", {}, 404, /nothing at/],
   ])("answers %s with what is wrong", async (path, init, status, message) => {
     const answer = await api().request(path, init);

@@ -99,12 +99,12 @@ describe.skipIf(skip)("spool.encrypt_to", () => {
       for (const [name, content] of Object.entries(files)) {
         expect(sha256(await readFile(join(got.folder, name))), name).toBe(sha256(content));
       }
-      expect(await checkCapture(catalog, idOf(3), never, opened)).toEqual(
+      expect(await checkCapture(catalog, idOf(3), never, { identities: opened })).toEqual(
         sealed.manifest.files.map(({ name }) => ({ name, problem: undefined })),
       );
     }
     const wrong = await Identities.read(eve.file);
-    const [first] = await checkCapture(catalog, idOf(3), never, wrong);
+    const [first] = await checkCapture(catalog, idOf(3), never, { identities: wrong });
     expect(first?.problem).toMatch(/cannot be decrypted/);
     await expect(
       getCapture(catalog, idOf(3), join(folder, "for-eve"), () => {}, never, wrong),

@@ -1,8 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { getCapture } from "../../src/store/catalog/commands.ts";
+import { checkCapture, getCapture } from "../../src/store/catalog/commands.ts";
 import { retentionSchema, spoolSchema, storeSchema, uploadSchema } from "../../src/store/options.ts";
 import { Shipping } from "../../src/store/shipping.ts";
 import { isSignedBy, loadSigner } from "../../src/store/signature.ts";
@@ -44,6 +45,11 @@ test("a manifest is signed so that openssl can tell", async () => {
   const got = await getCapture(shipping.catalog, idOf(1), folder, () => {}, never);
   stop.abort();
   await running;
+  const signatureBy = async (pem: string): Promise<string | undefined> =>
+    (await checkCapture(shipping.catalog, idOf(1), never, { publicKey: pem })).at(-1)?.problem;
+  const other = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" });
+  expect(await signatureBy(await readFile(publicKey, "utf8"))).toBeUndefined();
+  expect(await signatureBy(String(other))).toMatch(/not the signature/);
   await shipping.close();
 
   const manifest = join(got.folder, "manifest.json");

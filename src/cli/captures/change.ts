@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import {
   checkCapture,
   diffCaptures,
@@ -44,18 +45,26 @@ export async function removeCommand(
   });
 }
 
+export interface VerifyArguments extends StoreArguments {
+  /** An age identity file. */
+  readonly identity?: string;
+  /** PEM of an Ed25519 public key. */
+  readonly publicKey?: string;
+}
+
 /** `gorewind verify ID…`: reads each where it lies. Exit code 1 when one is not what its manifest says. */
 export async function verifyCommand(
   ids: readonly string[],
-  args: StoreArguments & { readonly identity?: string },
+  args: VerifyArguments,
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
   const identities = await identitiesOf(args);
+  const publicKey = args.publicKey === undefined ? undefined : await readFile(args.publicKey, "utf8");
   return await withCatalog(args, io, async (catalog) => {
     let bad = 0;
     for (const id of ids) {
-      for (const { name, problem } of await checkCapture(catalog, id, signal, identities)) {
+      for (const { name, problem } of await checkCapture(catalog, id, signal, { identities, publicKey })) {
         if (problem !== undefined) bad++;
         io.out(`${id}/${name}: ${problem ?? "ok"}\n`);
       }

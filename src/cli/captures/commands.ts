@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import type { CommandIo } from "../io.ts";
 import type { StoreArguments } from "../store-argument.ts";
+import type { VerifyArguments } from "./change.ts";
 import type { GetArguments } from "./get.ts";
 import type { ListArguments } from "./list.ts";
 
@@ -18,7 +19,8 @@ export function addCaptureCommands(program: Command, io: CommandIo, done: Done):
     io,
   )
     .option("--identity <file>", "age identity file: check that what is encrypted can be read")
-    .action(async (ids: string[], args: StoreArguments & { identity?: string }) => {
+    .option("--public-key <file>", "PEM: check that its holder signed the manifest")
+    .action(async (ids: string[], args: VerifyArguments) => {
       const { verifyCommand } = await import("./change.ts");
       done(await abortable(io, (signal) => verifyCommand(ids, args, io, signal)));
     });

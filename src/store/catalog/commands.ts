@@ -6,7 +6,8 @@ import type { Catalog } from "./catalog.ts";
 import { diffManifests, type Difference } from "./diff.ts";
 import { downloadCapture, type DownloadProgress } from "./download.ts";
 import { noteChange } from "./reindex.ts";
-import { verifyCapture, type VerifiedFile } from "./verify.ts";
+import { SIGNATURE_NAME } from "../signature.ts";
+import { signatureProblem, verifyCapture, type VerifiedFile } from "./verify.ts";
 
 /** What `gorewind captures` does, one function a subcommand; printing is the command's own. */
 
@@ -59,13 +60,25 @@ export async function diffCaptures(
   return diffManifests(left.manifest, right.manifest);
 }
 
+export interface CheckOptions {
+  /** Whose age identities decrypt what is encrypted. */
+  readonly identities?: Identities | undefined;
+  /** PEM; the manifest's signature is checked with it. */
+  readonly publicKey?: string | undefined;
+}
+
+/** Reads a capture where it lies and says of each file whether it is what it should be. */
 export async function checkCapture(
   catalog: Catalog,
   id: string,
   signal: AbortSignal,
-  identities?: Identities,
+  { identities, publicKey }: CheckOptions = {},
 ): Promise<readonly VerifiedFile[]> {
-  return verifyCapture(catalog.store, await openCapture(catalog, id, signal), signal, identities);
+  const capture = await openCapture(catalog, id, signal);
+  const files = await verifyCapture(catalog.store, capture, signal, identities);
+  if (publicKey === undefined) return files;
+  const problem = await signatureProblem(catalog.store, capture.prefix, publicKey, signal);
+  return [...files, { name: SIGNATURE_NAME, problem }];
 }
 
 /** Who changes a capture, and when. */

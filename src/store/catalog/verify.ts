@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { StoreError } from "../../base/errors.ts";
-import type { Manifest } from "../../capture/manifest.ts";
+import { MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
 import { AGE_SUFFIX, type Identities } from "../encryption.ts";
+import { readObject } from "../read.ts";
+import { isSignedBy, SIGNATURE_NAME } from "../signature.ts";
 import type { Store } from "../store.ts";
 
 export interface VerifiedFile {
@@ -29,6 +31,24 @@ export async function verifyCapture(
     files.push({ name, problem });
   }
   return files;
+}
+
+/** Whether the manifest beside `prefix` was signed by the holder of the key; undefined: it was. */
+export async function signatureProblem(
+  store: Store,
+  prefix: string,
+  publicKeyPem: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let signature: Uint8Array;
+  try {
+    signature = await readObject(store, prefix + SIGNATURE_NAME, signal);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "not_found") return "is not there: it was not signed";
+    throw error;
+  }
+  const manifest = await readObject(store, prefix + MANIFEST_NAME, signal);
+  return isSignedBy(publicKeyPem, manifest, signature) ? undefined : "is not the signature of this manifest";
 }
 
 async function decryptionProblem(
