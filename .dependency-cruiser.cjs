@@ -79,7 +79,11 @@ const table = {
     node: ["worker_threads", "child_process", "process", "stream/consumers", "url", "zlib", "crypto"],
   },
 
-  outside: { folders: ["base", "capture", "signals"], npm: ["undici", "croner", "zod"] },
+  outside: {
+    folders: ["base", "capture", "signals"],
+    npm: ["undici", "croner", "zod"],
+    node: ["child_process", "process"],
+  },
 
   config: { folders: ["base", "schema"], npm: ["yaml", "zod"], node: ["crypto"] },
   agent: { folders: every, npm: ["undici"], node: ["*"] },

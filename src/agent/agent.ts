@@ -1,16 +1,16 @@
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { ConfigError, errorMessage } from "../base/errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
-import { TRACE_NAME } from "../capture/manifest.ts";
 import { protectFirings } from "../capture/privacy.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
 import { AnalyserPool } from "../observe/pool.ts";
 import { Protector } from "../observe/protector.ts";
 import type { FromAnalyser } from "../observe/protocol.ts";
+import { Notifier } from "../outside/notifier.ts";
 import { Outside } from "../outside/outside.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
 import { Judge } from "./judge.ts";
@@ -18,7 +18,6 @@ import { lifeSignals } from "./life.ts";
 import type { RecordedGeneration, RecordedSession } from "../ring/recording.ts";
 import type { Target } from "../scraper/target.ts";
 import type { Observation, ObservationBatch, SignalSource } from "../signals/signal.ts";
-import { linksOf } from "../store/catalog/commands.ts";
 import { Shipping } from "../store/shipping.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Fired } from "../triggers/decision.ts";
@@ -32,6 +31,7 @@ import { LiveTraces } from "./live.ts";
 import { keepMetrics } from "./metric-rows.ts";
 import { takeRings, type TakenRings } from "./mirror/left.ts";
 import { PersistedRings } from "./mirror/persisted.ts";
+import { Notices } from "./notices.ts";
 import { createPprofApi } from "./pprof.ts";
 import { Overheads } from "./overheads.ts";
 import { PeriodicReads } from "./periodic/reads.ts";
@@ -46,6 +46,8 @@ export interface AgentDependencies {
   readonly identity: { readonly version: string; readonly host: string };
   /** Reads the configuration again. @throws {ConfigError} */
   readonly readConfig: () => Promise<Config>;
+  /** Of the process; a few of its variables are handed to commands that are told of captures. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** How the agent itself is. */
   readonly health: () => Promise<AgentHealth>;
 }
@@ -53,9 +55,8 @@ export interface AgentDependencies {
 /** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
 const DRAIN_CAPTURES = milliseconds(8000);
 const HEALTH_EVERY = milliseconds(5000);
-/** How long a link in a notification works: a week, the longest that S3 signs. */
-const LINK_SECONDS = 7 * 86_400;
 const DRAIN_UPLOADS = milliseconds(5000);
+const DRAIN_NOTICES = milliseconds(3000);
 
 /**
  * The pipeline, wired: targets → rings → analysis → rules → captures → spool → store. No logic of its own beyond who
@@ -77,6 +78,8 @@ export class Agent {
   readonly #shelf: Shelf;
   readonly #rings: PersistedRings;
   readonly #protector = new Protector();
+  readonly #notifier: Notifier;
+  readonly #notices: Notices;
   #outside: Outside;
   #config: Config;
   #http: HttpServer | undefined;
@@ -88,6 +91,8 @@ export class Agent {
     this.#shelf = new Shelf(shipping);
     const { clock, random } = deps;
     const emit = this.#emit.bind(this);
+    this.#notifier = new Notifier({ clock, emit, environment: deps.environment });
+    this.#notices = new Notices({ shipping, shelf: this.#shelf, notifier: this.#notifier, emit });
     this.#pool = new AnalyserPool(config.options.analysis, {
       emit,
       onObserved: (answer) => this.#observed(answer),
@@ -212,7 +217,7 @@ export class Agent {
     telemetry.measureSpool(() => this.#shipping.spool.usage());
     telemetry.measureRings(() => this.#rings.bytes);
     telemetry.measureEngine(
-      () => this.#judge.engine.counters,
+      () => this.#judge.counters,
       () => this.#judge.engine.staleness(clock.now()),
     );
     await this.#judge.recall();
@@ -275,6 +280,9 @@ export class Agent {
     await this.#targets.stop();
     await this.#rings.close();
     await this.#drainUploads();
+    await this.#notices.made();
+    this.#uploading.abort();
+    await this.#notifier.drain(DRAIN_NOTICES);
     await this.#outside.stop();
     await Promise.all(this.#background);
     await this.#pool.close();
@@ -288,6 +296,7 @@ export class Agent {
     this.#deps.telemetry.setLogLevel(config.options.log);
     this.#discovery.apply(config);
     this.#outside.start();
+    this.#notifier.configure(config.options.notifications);
     const { hash, file, targets, options } = config;
     this.#emit({
       kind: "config.loaded",
@@ -369,7 +378,6 @@ export class Agent {
     await this.#shipping.drained(giveUp.signal).catch(() => undefined);
     giveUp.abort();
     await limit.catch(() => undefined);
-    this.#uploading.abort();
   }
 
   #forget(target: string): void {
@@ -393,20 +401,6 @@ export class Agent {
     });
   }
 
-  async #notify(id: string): Promise<void> {
-    const { store, catalog } = this.#shipping;
-    const { signal } = this.#uploading;
-    try {
-      const capture = await this.#shelf.find(id, signal);
-      if (capture === undefined) return;
-      const { manifest, location, prefix } = capture;
-      const links = await linksOf(catalog, { manifest, prefix }, LINK_SECONDS, signal);
-      this.#outside.stored(manifest, store.location, location, links?.[TRACE_NAME]);
-    } catch (error) {
-      this.#emit({ kind: "notification.failed", to: "everyone", id, message: errorMessage(error) });
-    }
-  }
-
   /** Captures the target, and the neighbours that the rule asks for, over the same window. */
   #fire(firing: Fired): void {
     const id = this.#captures.fire(firing);
@@ -418,7 +412,13 @@ export class Agent {
       const policy = this.#targets.get(firing.target)?.privacy ?? [];
       const [said = firing] = protectFirings([firing], policy, this.#protector.rename);
       const message = `the same window as ${id} of ${firing.target}: ${said.message}`;
-      this.#captures.fire({ ...firing, ...said, target: target.name, message });
+      this.#captures.fire({
+        ...firing,
+        ...said,
+        target: target.name,
+        neighbourOf: firing.target,
+        message,
+      });
     }
   }
 
@@ -433,7 +433,7 @@ export class Agent {
     this.#overheads.hear(event);
     if (event.kind === "upload.completed") {
       this.#shelf.stored(event.id, event.prefix);
-      if (this.#outside.wantsNotices) void this.#notify(event.id);
+      this.#notices.stored(event.id, this.#uploading.signal);
     }
     if (event.kind === "capture.completed" && !event.rules.includes("manual")) {
       this.#judge.engine.recordBytes(event.bytes, this.#deps.clock.now());

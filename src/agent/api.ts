@@ -22,7 +22,7 @@ export interface ApiParts {
 export function createAgentApi(parts: ApiParts): AgentApi {
   const { telemetry, targets, shelf } = parts;
   return {
-    metrics: async () => ({ contentType: telemetry.contentType, text: await telemetry.metricsText() }),
+    metrics: (accept) => telemetry.exposition(accept),
     unready: () => {
       const traced = targets.all().filter(({ recorder }) => recorder.state.mode !== "off");
       const silent = traced.filter(({ recorder }) => recorder.sessions().length === 0);

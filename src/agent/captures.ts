@@ -4,7 +4,7 @@ import { errorMessage, GorewindError, ScrapeError, StoreError } from "../base/er
 import type { PrivacyPolicy } from "../base/privacy.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
 import { buildManifest, traceFiles, type Identity, type Omission } from "../capture/build.ts";
-import type { CaptureEvent } from "../capture/events.ts";
+import type { CaptureEvent, Measurement } from "../capture/events.ts";
 import { REPORT_NAME, SUMMARY_NAME, type CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
 import { protectFirings } from "../capture/privacy.ts";
@@ -190,6 +190,7 @@ export class CaptureCoordinator {
         id,
         target: watched.target.name,
         rules: [...new Set(pending.firings.map((firing) => firing.rule))],
+        measured: pending.firings.flatMap(measurementOf),
         bytes: files.reduce((sum, file) => sum + file.bytes, 0),
         generations: manifest.trace?.generations ?? 0,
         omitted: omitted.map(({ name }) => name),
@@ -346,6 +347,13 @@ export async function addExplanation(
 
 /** A service's own profile is called by an import path as a rule. */
 const fileNameOf = (profile: string): string => profile.replace(/^[.-]|[^A-Za-z0-9._-]/g, "_");
+
+/** What was measured on the captured target itself. */
+function measurementOf(firing: Firing): Measurement[] {
+  const { signal, seriesLabels: labels = {}, value, at, isMeasurement = false, neighbourOf } = firing;
+  if (!isMeasurement || signal === undefined || value === undefined || neighbourOf !== undefined) return [];
+  return [{ signal, labels, value, at }];
+}
 
 function windowOf(firing: Firing): CaptureWindow {
   return {

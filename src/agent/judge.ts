@@ -1,10 +1,15 @@
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
-import { milliseconds } from "../base/units.ts";
+import { milliseconds, type EpochMilliseconds } from "../base/units.ts";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
 import type { Decision, Fired } from "../triggers/decision.ts";
-import { createTriggerEngine, type ManualRequest, type TriggerEngine } from "../triggers/engine.ts";
+import {
+  createTriggerEngine,
+  type EngineCounters,
+  type ManualRequest,
+  type TriggerEngine,
+} from "../triggers/engine.ts";
 import type { TriggerOptions } from "../triggers/rule.ts";
 import type { BaselineFile } from "./baselines.ts";
 
@@ -24,6 +29,7 @@ const SAVE_EVERY = milliseconds(300_000);
 export class Judge {
   readonly #deps: JudgeDependencies;
   readonly engine: TriggerEngine;
+  #spent = 0;
 
   constructor(options: TriggerOptions, deps: JudgeDependencies) {
     this.#deps = deps;
@@ -37,7 +43,12 @@ export class Judge {
   }
 
   observe(batch: ObservationBatch): void {
-    this.#decide(this.engine.observe(batch, this.#deps.clock.now()));
+    this.#evaluate((now) => this.engine.observe(batch, now));
+  }
+
+  /** What the engine counts, and the time it took. */
+  get counters(): EngineCounters & { readonly seconds: number } {
+    return { ...this.engine.counters, seconds: this.#spent / 1000 };
   }
 
   /** The firing of someone who asks. */
@@ -56,12 +67,20 @@ export class Judge {
     while (!signal.aborted) {
       await clock.sleep(TICK, signal).catch(() => undefined);
       if (signal.aborted) break;
-      this.#decide(this.engine.tick(clock.now()));
+      this.#evaluate((now) => this.engine.tick(now));
       if (clock.monotonic() - saved < SAVE_EVERY) continue;
       saved = clock.monotonic();
       await this.#save();
     }
     await this.#save();
+  }
+
+  #evaluate(step: (now: EpochMilliseconds) => readonly Decision[]): void {
+    const { clock } = this.#deps;
+    const began = clock.monotonic();
+    const decisions = step(clock.now());
+    this.#spent += clock.monotonic() - began;
+    this.#decide(decisions);
   }
 
   async #save(): Promise<void> {

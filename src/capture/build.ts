@@ -79,6 +79,8 @@ function reasonOf(firing: Firing): CaptureReason {
     at: instant(firing.at),
     ...(firing.signal !== undefined && { signal: firing.signal }),
     ...(firing.seriesLabels !== undefined && { labels: { ...firing.seriesLabels } }),
+    ...(!isEmpty(firing.labels) && { rule_labels: { ...firing.labels } }),
+    ...(!isEmpty(firing.annotations) && { annotations: { ...firing.annotations } }),
     ...(firing.value !== undefined && { value: firing.value }),
     ...(firing.threshold !== undefined && { threshold: firing.threshold }),
     ...(firing.unit !== undefined && { unit: firing.unit }),
@@ -124,5 +126,6 @@ function ends(part: TracePart): { first: RecordedGeneration; last: RecordedGener
   return { first, last };
 }
 
+const isEmpty = (labels: Readonly<Record<string, string>>): boolean => Object.keys(labels).length === 0;
 const instant = (at: EpochMilliseconds): string => new Date(at).toISOString();
 const wholeNs = (ns: number): string => BigInt(Math.trunc(ns)).toString();

@@ -1,4 +1,12 @@
-import type { Milliseconds } from "../base/units.ts";
+import type { EpochMilliseconds, Milliseconds } from "../base/units.ts";
+
+/** One value of one of the target's series. */
+export interface Measurement {
+  readonly signal: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly at: EpochMilliseconds;
+}
 
 /** What happens between a firing and a capture on the spool's disk. */
 export type CaptureEvent =
@@ -22,6 +30,8 @@ export type CaptureEvent =
       readonly id: string;
       readonly target: string;
       readonly rules: readonly string[];
+      /** The single values that it was taken for. */
+      readonly measured: readonly Measurement[];
       readonly bytes: number;
       readonly generations: number;
       /** What was asked for and is not in it. */

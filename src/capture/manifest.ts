@@ -17,9 +17,12 @@ const reason = z.object({
   kind: z.enum(["rule", "manual", "signal", "webhook", "schedule", "restart"]),
   severity: z.string(),
   at: instant,
-  /** What was looked at, and what was seen; absent for a manual capture. */
+  /** What was looked at, with the series' labels (all of an alert's), and what was seen; absent for a manual capture. */
   signal: z.string().optional(),
   labels: labels.optional(),
+  /** The rule's own. */
+  rule_labels: labels.optional(),
+  annotations: labels.optional(),
   value: z.number().optional(),
   threshold: z.number().optional(),
   unit: z.string().optional(),

@@ -2,7 +2,15 @@ import { milliseconds } from "../base/units.ts";
 import type { Config } from "../config/load.ts";
 import { configJsonSchema } from "../config/load.ts";
 import type { SignalSource } from "../signals/signal.ts";
-import { lintTriggers, type LintWarning } from "../triggers/lint.ts";
+import type { ScrapeConfig } from "../config/options.ts";
+import type { PeriodicProfile } from "../scraper/periodic/options.ts";
+import {
+  lintReceivers,
+  lintStream,
+  lintTriggers,
+  type LintTarget,
+  type LintWarning,
+} from "../triggers/lint.ts";
 import { readConfigFile } from "./config-file.ts";
 import type { CommandIo } from "./io.ts";
 import { count } from "./text.ts";
@@ -31,25 +39,51 @@ export async function checkConfig(file: string, args: CheckArguments, io: Comman
   ];
   io.out(`${file}: ok: ${what.join(", ")}\n`);
   const warnings = lint(config);
-  for (const { rule, message, hint } of warnings) {
-    io.out(`${file}: warning: ${rule === undefined ? "" : `${rule}: `}${message}. ${hint}\n`);
+  for (const { code, rule, message, hint } of warnings) {
+    io.out(`${file}: warning: ${rule === undefined ? "" : `${rule}: `}${message}. ${hint} [${code}]\n`);
   }
   return warnings.length > 0 && args.lintFatal === true ? LINT_FATAL : 0;
 }
 
 function lint({ targets, options }: Config): readonly LintWarning[] {
-  return lintTriggers(options.triggers, {
-    targets: targets.map(({ target, scrape }) => ({ labels: target.labels, minAge: scrape.ring.minAge })),
-    sources: fedSources(options),
-    interval: GENERATION,
-    uploadTime: options.store.kind === "s3" ? UPLOAD_TIME : undefined,
-  });
+  const discovering = options.scrapeConfigs.filter(({ discovery }) => discovery.length > 0);
+  return [
+    ...options.scrapeConfigs.flatMap(({ jobName, trace }) =>
+      trace.mode === "stream" ? lintStream(jobName, trace.seconds, trace.writeTimeout) : [],
+    ),
+    ...lintTriggers(options.triggers, {
+      targets: [
+        ...targets.map(({ target, scrape }) => lintTarget(scrape, target.labels)),
+        ...discovering.map((scrape) => lintTarget(scrape, undefined)),
+      ],
+      schedules: options.schedules.map(({ name }) => name),
+      queries: options.promql.map(({ name }) => name),
+      interval: GENERATION,
+      uploadTime: options.store.kind === "s3" ? UPLOAD_TIME : undefined,
+    }),
+    ...lintReceivers(options.notifications, options.triggers),
+  ];
 }
 
-/** Where observations come from under this configuration. */
-function fedSources(options: Config["options"]): ReadonlySet<SignalSource> {
-  const traced = options.scrapeConfigs.some(({ trace }) => trace.mode !== "off");
-  return new Set<SignalSource>(["target", "external", ...(traced ? (["trace"] as const) : [])]);
+function lintTarget(scrape: ScrapeConfig, labels: LintTarget["labels"]): LintTarget {
+  const { trace, ring, metrics, vars, probes, schedtrace, profiles } = scrape;
+  const fed: readonly (readonly [SignalSource, boolean])[] = [
+    ["trace", trace.mode !== "off"],
+    ["metrics", metrics !== undefined || vars !== undefined],
+    ["probe", probes.length > 0],
+    ["schedtrace", schedtrace !== undefined],
+    ["profile", profiles.every !== undefined],
+  ];
+  const isRead = ({ endpoint, seconds }: PeriodicProfile): boolean =>
+    seconds !== undefined || !["mutex", "block"].includes(endpoint);
+  return {
+    labels,
+    minAge: ring.minAge,
+    sources: new Set(fed.flatMap(([source, isFed]) => (isFed ? [source] : []))),
+    profiles: new Set(profiles.periodic.filter(isRead).map(({ endpoint }) => endpoint)),
+    probes: probes.map(({ name }) => name),
+    writeTimeout: trace.writeTimeout,
+  };
 }
 
 /** `gorewind schema`: the configuration's JSON Schema, for editors. */

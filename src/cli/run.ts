@@ -29,6 +29,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     telemetry,
     identity: { version: io.version, host: io.host },
     readConfig,
+    environment: io.env,
     health: createHealthReader(io.usage, config.options.spool.path),
   });
   // A refused configuration was reported by the agent; it goes on with the one it has.

@@ -53,7 +53,8 @@ export interface ManualCapture {
 
 /** What HTTP needs of the agent. */
 export interface AgentApi {
-  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** @param accept the client's header of that name: text or OpenMetrics. */
+  metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Why the agent is not ready, or undefined when it is. */
   unready(): string | undefined;
   /** @throws {ConfigError} the file cannot be used; the old configuration goes on. */
@@ -120,8 +121,8 @@ export function createApi(agent: AgentApi): Hono {
     return c.text("the configuration was reloaded.\n");
   });
   app.get("/metrics", async (c) => {
-    const { contentType, text } = await agent.metrics();
-    return c.body(text, 200, { "content-type": contentType });
+    const { contentType, text } = await agent.metrics(c.req.header("accept"));
+    return c.body(text, 200, { "content-type": contentType, vary: "accept" });
   });
   app.get("/api/v1/targets", (c) => c.json({ targets: agent.targets() }));
   app.post("/api/v1/targets/:name/capture", (c) => triggerCapture(agent, c));

@@ -1,19 +1,15 @@
 import type { Clock } from "../base/clock.ts";
-import { errorMessage } from "../base/errors.ts";
-import type { Manifest } from "../capture/manifest.ts";
 import type { Labels, Observation } from "../signals/signal.ts";
 import { parseAlerts } from "./alerts.ts";
 import type { OutsideEvent } from "./events.ts";
 import { isAbout } from "./match.ts";
-import { notify, noticeOf } from "./notify.ts";
-import type { Notification, PromqlQuery, Schedule } from "./options.ts";
+import type { PromqlQuery, Schedule } from "./options.ts";
 import { pollPrometheus } from "./promql.ts";
 import { runSchedule } from "./schedule.ts";
 
 export interface OutsideOptions {
   readonly schedules: readonly Schedule[];
   readonly promql: readonly PromqlQuery[];
-  readonly notifications: readonly Notification[];
 }
 
 export interface OutsideDependencies {
@@ -25,16 +21,12 @@ export interface OutsideDependencies {
   readonly observe: (target: string, observations: readonly Observation[]) => void;
 }
 
-/** Notifications that may wait for their receivers at once; more are dropped and counted. */
-const MAX_NOTICES = 100;
-
-/** The world around: alerts that come in, schedules, queries of a Prometheus server, and who is told of captures. */
+/** What comes in from the world around: alerts, schedules, the answers of a Prometheus server. */
 export class Outside {
   readonly #options: OutsideOptions;
   readonly #deps: OutsideDependencies;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
-  #notices = 0;
 
   constructor(options: OutsideOptions, deps: OutsideDependencies) {
     this.#options = options;
@@ -72,41 +64,6 @@ export class Outside {
       (told, { labels, observation }) => told + this.#tell(labels, observation),
       0,
     );
-  }
-
-  /** Tells who wants to know that a capture is stored. */
-  stored(manifest: Manifest, store: string, location: string, link: string | undefined): void {
-    const rules = new Set(manifest.reasons.map(({ rule }) => rule));
-    for (const to of this.#options.notifications) {
-      if (to.rules !== undefined && !to.rules.some((rule) => rules.has(rule))) continue;
-      const { host } = new URL(to.url);
-      if (this.#notices >= MAX_NOTICES) {
-        this.#deps.emit({
-          kind: "notification.failed",
-          to: host,
-          id: manifest.id,
-          message: "too many are waiting",
-        });
-        continue;
-      }
-      this.#notices++;
-      void notify(to, noticeOf(manifest, store, location, link), this.#deps.clock, this.#stopping.signal)
-        .then(
-          () => this.#deps.emit({ kind: "notification.sent", to: host, id: manifest.id }),
-          (error: unknown) =>
-            this.#deps.emit({
-              kind: "notification.failed",
-              to: host,
-              id: manifest.id,
-              message: errorMessage(error),
-            }),
-        )
-        .finally(() => this.#notices--);
-    }
-  }
-
-  get wantsNotices(): boolean {
-    return this.#options.notifications.length > 0;
   }
 
   #tell(labels: Labels, observation: Observation): number {

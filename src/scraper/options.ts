@@ -38,6 +38,11 @@ export const traceOptions = z
       .describe(
         "How long one stream is asked for; it is reopened when it ends. Lowered by itself when the server refuses it.",
       ),
+    write_timeout: duration()
+      .optional()
+      .describe(
+        "The WriteTimeout of the service's pprof server, where it has one: check config warns of what is longer, since net/http/pprof refuses it.",
+      ),
     window: duration().default(seconds(5)).describe("poll: length of one window."),
     interval: duration()
       .optional()
@@ -68,6 +73,7 @@ export const traceOptions = z
     method: raw.method,
     folder: raw.folder ?? "",
     seconds: raw.seconds,
+    writeTimeout: raw.write_timeout,
     window: raw.window,
     interval: raw.interval ?? DEFAULT_INTERVAL[raw.mode],
     headersTimeout: raw.headers_timeout,

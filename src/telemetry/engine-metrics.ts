@@ -4,6 +4,8 @@ import type { Milliseconds } from "../base/units.ts";
 /** What is asked of the rule engine at each scrape; all counts since its start. */
 export interface EngineLevels {
   readonly evaluations: number;
+  /** Spent in them. */
+  readonly seconds: number;
   readonly evicted: number;
   readonly rules: readonly {
     readonly rule: string;
@@ -32,6 +34,15 @@ export function measureEngine(
     collect: () => {
       evaluations.reset();
       evaluations.inc(levels().evaluations);
+    },
+  });
+  const seconds = new Counter({
+    name: "gorewind_trigger_evaluation_seconds_total",
+    help: "Time spent in evaluations of rules.",
+    registers,
+    collect: () => {
+      seconds.reset();
+      seconds.inc(levels().seconds);
     },
   });
   const evicted = new Counter({

@@ -6,6 +6,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
+import type { MetricFamily } from "./exposition.ts";
 import { measureEngine, type EngineLevels, type SourceAge } from "./engine-metrics.ts";
 import { ShippingMetrics } from "./shipping-metrics.ts";
 import { SignalMetrics } from "./signal-metrics.ts";
@@ -158,8 +159,8 @@ export class Metrics {
   );
   readonly #notifications = this.#counter(
     "gorewind_notifications_total",
-    "Receivers told of a stored capture, by outcome: sent, failed.",
-    ["outcome"],
+    "Receivers told of a stored capture, by how (url, command) and outcome: sent, failed.",
+    ["how", "outcome"],
   );
   readonly #problems = this.#counter(
     "gorewind_problems_total",
@@ -207,13 +208,9 @@ export class Metrics {
     this.#signals = new SignalMetrics(this.#registry, (target) => this.#seriesDropped.inc({ target }));
   }
 
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  /** The exposition in Prometheus' text format. */
-  async text(): Promise<string> {
-    return await this.#registry.metrics();
+  /** Everything as it is now. */
+  async families(): Promise<readonly MetricFamily[]> {
+    return (await this.#registry.getMetricsAsJSON()) as unknown as readonly MetricFamily[];
   }
 
   observe(batch: ObservationBatch): void {
@@ -326,6 +323,7 @@ export class Metrics {
         this.#captureBytes.inc(event.bytes);
         this.#captureSeconds.observe(event.took / 1000);
         this.#captureOmissions.inc(event.omitted.length);
+        this.#signals.captured(event.target, event.id, event.measured);
         return;
       case "capture.merged":
         this.#captures.inc({ rule: event.rule, outcome: "merged" });
@@ -390,7 +388,10 @@ export class Metrics {
         return;
       case "notification.sent":
       case "notification.failed":
-        this.#notifications.inc({ outcome: event.kind === "notification.sent" ? "sent" : "failed" });
+        this.#notifications.inc({
+          how: event.how,
+          outcome: event.kind === "notification.sent" ? "sent" : "failed",
+        });
         return;
       case "config.loaded":
         this.#reloadOk.set(1);

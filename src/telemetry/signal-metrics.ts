@@ -8,6 +8,8 @@
 import type { Registry } from "prom-client";
 import { SIGNALS, type SignalDefinition } from "../signals/catalog.ts";
 import type { Labels, Observation, ObservationBatch } from "../signals/signal.ts";
+import type { AgentEvent } from "../events.ts";
+import type { Exemplar, Sample } from "./exposition.ts";
 
 /** Seconds; wide enough for scheduler latencies and for batch jobs. */
 const SECONDS_BUCKETS = [
@@ -18,6 +20,8 @@ const SECONDS_BUCKETS = [
 const MAX_SERIES_PER_SIGNAL_AND_TARGET = 200;
 const MAX_LABEL_VALUE = 128;
 
+type Measurement = Extract<AgentEvent, { kind: "capture.completed" }>["measured"][number];
+
 interface Series {
   readonly labels: Labels;
   readonly buckets: Float64Array;
@@ -25,12 +29,8 @@ interface Series {
   sum: number;
   /** Gauges only. */
   value: number;
-}
-
-interface Sample {
-  readonly metricName?: string;
-  readonly labels: Record<string, string | number>;
-  readonly value: number;
+  /** By bucket, the last one; absent: none yet. */
+  exemplars?: (Exemplar | undefined)[];
 }
 
 /** Target signals of one name. Speaks prom-client's protocol of a metric: `get` is called at each scrape. */
@@ -61,13 +61,19 @@ class SignalMetric {
     const { values, total = values.length } = observation;
     const weight = values.length === 0 ? 0 : total / values.length;
     for (const value of values) {
-      let bucket = 0;
-      while (bucket < SECONDS_BUCKETS.length && value > (SECONDS_BUCKETS[bucket] ?? Infinity)) bucket++;
+      const bucket = bucketOf(value);
       series.buckets[bucket] = (series.buckets[bucket] ?? 0) + weight;
       series.sum += value * weight;
     }
     series.count += total;
     return true;
+  }
+
+  /** Of a value that was counted in one of its series; of any other series there is nothing to show. */
+  setExemplar(target: string, labels: Labels, exemplar: Exemplar): void {
+    const series = this.#byTarget.get(target)?.get(seriesKey(labels));
+    if (series === undefined || this.type === "gauge") return;
+    (series.exemplars ??= [])[bucketOf(exemplar.value)] = exemplar;
   }
 
   remove(target: string): void {
@@ -91,7 +97,7 @@ class SignalMetric {
   #series(batch: ObservationBatch, labels: Labels): Series | undefined {
     let byLabels = this.#byTarget.get(batch.target);
     if (byLabels === undefined) this.#byTarget.set(batch.target, (byLabels = new Map()));
-    const key = JSON.stringify(labels);
+    const key = seriesKey(labels);
     const known = byLabels.get(key);
     if (known !== undefined) return known;
     if (byLabels.size >= MAX_SERIES_PER_SIGNAL_AND_TARGET) return undefined;
@@ -113,19 +119,32 @@ class SignalMetric {
       return;
     }
     let cumulative = 0;
-    for (const [i, bound] of SECONDS_BUCKETS.entries()) {
+    const metricName = `${this.name}_bucket`;
+    const last = SECONDS_BUCKETS.length;
+    for (let i = 0; i <= last; i++) {
       cumulative += series.buckets[i] ?? 0;
-      values.push({ metricName: `${this.name}_bucket`, labels: { le: bound, ...labels }, value: cumulative });
+      const exemplar = series.exemplars?.[i];
+      values.push({
+        metricName,
+        labels: { le: i === last ? "+Inf" : (SECONDS_BUCKETS[i] ?? 0), ...labels },
+        // What stands for several is a share of a count: counts are whole.
+        value: i === last ? series.count : Math.round(cumulative),
+        ...(exemplar !== undefined && { exemplar }),
+      });
     }
-    values.push({
-      metricName: `${this.name}_bucket`,
-      labels: { le: "+Inf", ...labels },
-      value: series.count,
-    });
     values.push({ metricName: `${this.name}_sum`, labels, value: series.sum });
     values.push({ metricName: `${this.name}_count`, labels, value: series.count });
   }
 }
+
+/** The index of the first bound that is not below the value; one past the last for the rest. */
+function bucketOf(value: number): number {
+  let bucket = 0;
+  while (bucket < SECONDS_BUCKETS.length && value > (SECONDS_BUCKETS[bucket] ?? Infinity)) bucket++;
+  return bucket;
+}
+
+const seriesKey = (labels: Labels): string => JSON.stringify(labels);
 
 function bounded(labels: Labels): Labels {
   return Object.fromEntries(
@@ -157,6 +176,14 @@ export class SignalMetrics {
     for (const observation of batch.observations) {
       const metric = this.#metrics.get(observation.signal);
       if (metric !== undefined && !metric.add(batch, observation)) this.#onDropped(batch.target);
+    }
+  }
+
+  /** A capture shows more of these values. */
+  captured(target: string, id: string, measured: readonly Measurement[]): void {
+    for (const { signal, labels, value, at } of measured) {
+      const exemplar = { labels: { capture_id: id }, value, timestamp: at / 1000 };
+      this.#metrics.get(signal)?.setExemplar(target, labels, exemplar);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { DestinationStream } from "pino";
 import type { AgentEvent } from "../events.ts";
 import type { ObservationBatch } from "../signals/signal.ts";
+import { CONTENT_TYPES, negotiate, renderExposition } from "./exposition.ts";
 import { EventLog } from "./log.ts";
 import type { EngineLevels, SourceAge } from "./engine-metrics.ts";
 import { Metrics } from "./metrics.ts";
@@ -84,11 +85,12 @@ export class Telemetry {
     this.#metrics.measureEngine(counters, staleness);
   }
 
-  get contentType(): string {
-    return this.#metrics.contentType;
-  }
-
-  async metricsText(): Promise<string> {
-    return await this.#metrics.text();
+  /** All metrics, in the format that the client would rather have. @param accept its header of that name. */
+  async exposition(
+    accept: string | undefined,
+  ): Promise<{ readonly contentType: string; readonly text: string }> {
+    const format = negotiate(accept);
+    const text = renderExposition(await this.#metrics.families(), format);
+    return { contentType: CONTENT_TYPES[format], text };
   }
 }

@@ -12,6 +12,8 @@ export interface Firing {
   readonly origin: Origin;
   readonly severity: Severity;
   readonly target: string;
+  /** Where it fired, when that is another target and this one is captured beside it. */
+  readonly neighbourOf?: string;
   /** When it happened, wall clock of the target's data: the capture's window lies around it. */
   readonly at: EpochMilliseconds;
   /** When it was decided, the agent's clock. */
@@ -20,6 +22,8 @@ export interface Firing {
   readonly signal?: string;
   readonly seriesLabels?: Labels;
   readonly value?: number;
+  /** Whether the value is one that was measured, and not made of several. */
+  readonly isMeasurement?: boolean;
   readonly threshold?: number;
   /** `seconds`, `bytes`, `ratio`, `count`, or one of them with `/s`. */
   readonly unit?: string;

@@ -15,6 +15,8 @@ export interface Reading {
   /** When it was so: the worst value's own moment, or the interval's end. */
   readonly at: EpochMilliseconds;
   readonly samples: number;
+  /** Of the one series that made the value, where it was one. */
+  readonly labels?: Labels;
   /** More for people. */
   readonly note?: string;
 }

@@ -11,6 +11,7 @@ import type { Decision, Fired, Firing, Origin, SuppressReason } from "./decision
 import { explainRules, type ExplainFilter, type RuleReport } from "./explain.ts";
 import { cooldownEnd, type Instance } from "./instance.ts";
 import { type AgentHealth, GlobalBudget, refuse, remaining, type Refusal } from "./limits.ts";
+import type { Leaf } from "./leaf.ts";
 import type { RuleOnTarget } from "./rule-on-target.ts";
 import type { CaptureRequest, TriggerOptions } from "./rule.ts";
 import { TargetState, warmUpEnd } from "./target-state.ts";
@@ -316,8 +317,11 @@ function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds
   const leaf = instance.compiled.leaves[index];
   const reading = instance.detectors[index]?.read();
   const unit = leaf === undefined ? undefined : readingUnit(leaf);
+  const labels = { ...reading?.labels, ...instance.labels };
   const message =
-    leaf === undefined || reading === undefined ? rule.name : describeReading(leaf, instance.labels, reading);
+    leaf === undefined || reading === undefined
+      ? rule.name
+      : describeReading(leaf, namesFew(leaf) ? labels : instance.labels, reading);
   return {
     rule: rule.name,
     origin: "rule",
@@ -326,7 +330,8 @@ function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds
     at: reading?.at ?? now,
     decidedAt: now,
     ...(leaf?.kind === "signal" ? { signal: leaf.query.signal.name } : {}),
-    seriesLabels: instance.labels,
+    seriesLabels: labels,
+    ...(leaf !== undefined && isMeasurement(leaf) && { isMeasurement: true }),
     ...(reading?.value === undefined ? {} : { value: reading.value }),
     ...(reading?.level === undefined ? {} : { threshold: reading.level }),
     ...(unit === undefined ? {} : { unit: `${unit.unit}${unit.perSecond ? "/s" : ""}` }),
@@ -335,6 +340,17 @@ function firingOf(state: TargetState, instance: Instance, now: EpochMilliseconds
     annotations: rule.annotations,
     capture: rule.capture,
   };
+}
+
+/** Whether a sentence can name all labels of the leaf's series: others have as many as they like. */
+function namesFew(leaf: Leaf): boolean {
+  return leaf.kind === "signal" && !leaf.query.signal.openLabels;
+}
+
+/** Whether the reading's value is one of those that were measured, and not made of several. */
+function isMeasurement(leaf: Leaf): boolean {
+  if (leaf.kind !== "signal" || leaf.test.kind === "absent") return false;
+  return !["rate", "count", "sum", "mean"].includes(leaf.query.aggregate.kind);
 }
 
 function evictedOf(state: TargetState): number {

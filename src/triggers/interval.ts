@@ -1,11 +1,13 @@
 import type { EpochMilliseconds, Milliseconds } from "../base/units.ts";
-import type { Observation } from "../signals/signal.ts";
+import type { Labels, Observation } from "../signals/signal.ts";
 
 /** What one series said in one interval, with the sums every rule on it needs computed once. */
 export interface Interval {
   /** The interval's end. */
   readonly at: EpochMilliseconds;
   readonly length: Milliseconds;
+  /** Of the series. */
+  readonly labels: Labels;
   readonly values: ArrayLike<number>;
   /** When each value was complete; undefined: all at `at`. */
   readonly times: ArrayLike<number> | undefined;
@@ -20,7 +22,7 @@ export interface Interval {
 
 /** Values that are no number are left out: they are no evidence of anything. */
 export function summarize(observation: Observation, at: EpochMilliseconds, length: Milliseconds): Interval {
-  const { values, times } = observation;
+  const { values, times, labels } = observation;
   let sum = 0;
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
@@ -32,7 +34,7 @@ export function summarize(observation: Observation, at: EpochMilliseconds, lengt
     if (value > max) max = value;
   }
   if (Number.isNaN(sum)) return summarize(withoutNaN(observation), at, length);
-  return { at, length, values, times, total: observation.total ?? values.length, sum, min, max };
+  return { at, length, labels, values, times, total: observation.total ?? values.length, sum, min, max };
 }
 
 function withoutNaN(observation: Observation): Observation {

@@ -1,5 +1,6 @@
 import { epochMilliseconds, type EpochMilliseconds } from "../base/units.ts";
 import type { Detector, Reading, Sink, Truth, Wake } from "./detector.ts";
+import type { Labels } from "../signals/signal.ts";
 import type { Interval } from "./interval.ts";
 import type { SignalQuery, ThresholdTest } from "./rule.ts";
 
@@ -15,6 +16,8 @@ export class LatestDetector implements Detector, Sink {
   /** The interval's series: how many, and what they make together. */
   #count = 0;
   #value = 0;
+  /** Of the one series that made the value. */
+  #labels: Labels | undefined;
   #truth: Truth = "unknown";
   #isNew = false;
 
@@ -32,11 +35,12 @@ export class LatestDetector implements Detector, Sink {
     const value = interval.values[interval.values.length - 1];
     if (value === undefined) return;
     if (interval.at === this.#lastAt) {
-      this.#combine(value);
+      this.#combine(value, interval.labels);
     } else {
       this.#lastAt = interval.at;
       this.#count = 1;
       this.#value = value;
+      this.#labels = interval.labels;
     }
     this.#isNew = true;
     if (this.#truth !== "false" || this.#isBeyond(this.#test.level)) this.#wake.isAwake = true;
@@ -66,6 +70,7 @@ export class LatestDetector implements Detector, Sink {
       level: this.#test.level,
       at: this.#lastAt ?? epochMilliseconds(0),
       samples: this.#lastAt === undefined ? 0 : 1,
+      ...(this.#labels !== undefined && { labels: this.#labels }),
     };
   }
 
@@ -81,21 +86,22 @@ export class LatestDetector implements Detector, Sink {
     return this.#test.direction === "above" ? this.#value > level : this.#value < level;
   }
 
-  #combine(value: number): void {
+  #combine(value: number, labels: Labels): void {
+    this.#count++;
     switch (this.#query.across) {
       case "max":
-        this.#value = Math.max(this.#value, value);
-        break;
+        if (value > this.#value) [this.#value, this.#labels] = [value, labels];
+        return;
       case "min":
-        this.#value = Math.min(this.#value, value);
-        break;
+        if (value < this.#value) [this.#value, this.#labels] = [value, labels];
+        return;
       case "sum":
         this.#value += value;
         break;
       case "mean":
-        this.#value += (value - this.#value) / (this.#count + 1);
+        this.#value += (value - this.#value) / this.#count;
         break;
     }
-    this.#count++;
+    this.#labels = undefined;
   }
 }

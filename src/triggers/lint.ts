@@ -9,17 +9,23 @@ import { queriesOf } from "./leaf.ts";
 import { labelsMatch } from "./match.ts";
 import type { Rule } from "./rule.ts";
 
-export type LintCode =
-  | "min_age_too_short"
-  | "before_exceeds_ring"
-  | "cooldown_too_short"
-  | "quantile_of_few"
-  | "signal_not_fed"
-  | "no_target"
-  | "unknown_profile"
-  | "window_too_short"
-  | "for_too_short"
-  | "stream_exceeds_write_timeout";
+/** Each check by name, as warnings and docs/triggers.md have it. */
+export const LINT_CODES = [
+  "min_age_too_short",
+  "before_exceeds_ring",
+  "cooldown_too_short",
+  "quantile_of_few",
+  "signal_not_fed",
+  "profile_not_read",
+  "no_target",
+  "unknown_profile",
+  "window_too_short",
+  "for_too_short",
+  "exceeds_write_timeout",
+  "no_such_rule",
+] as const;
+
+export type LintCode = (typeof LINT_CODES)[number];
 
 export interface LintWarning {
   readonly code: LintCode;
@@ -30,12 +36,27 @@ export interface LintWarning {
   readonly hint: string;
 }
 
+/** A target, or those that a job will discover. */
+export interface LintTarget {
+  /** Undefined: not known before they are discovered; every rule may be about them. */
+  readonly labels: Labels | undefined;
+  /** What the ring keeps. */
+  readonly minAge: Milliseconds;
+  /** What is read of it. */
+  readonly sources: ReadonlySet<SignalSource>;
+  /** The profiles that are read for their signals: mutex and block over a time, as their signals need. */
+  readonly profiles: ReadonlySet<string>;
+  readonly probes: readonly string[];
+  /** Of its pprof server, as far as it is known. */
+  readonly writeTimeout: Milliseconds | undefined;
+}
+
 /** What the checks need to know of the rest of the configuration. */
 export interface LintContext {
-  /** Each target with what its ring keeps. */
-  readonly targets: readonly { readonly labels: Labels; readonly minAge: Milliseconds }[];
-  /** Which sources the configuration feeds. */
-  readonly sources: ReadonlySet<SignalSource>;
+  readonly targets: readonly LintTarget[];
+  /** The names of what comes from outside. */
+  readonly schedules: readonly string[];
+  readonly queries: readonly string[];
   /** How often a generation ends, or a scrape is made. */
   readonly interval: Milliseconds;
   /** How long the upload of a capture takes, as far as is known. */
@@ -46,15 +67,18 @@ export interface LintContext {
 export function lintTriggers(rules: readonly Rule[], context: LintContext): readonly LintWarning[] {
   return rules.map(compileRule).flatMap((compiled) => {
     const { rule } = compiled;
-    const targets = context.targets.filter(({ labels }) => labelsMatch(rule.match, labels));
+    const targets = context.targets.filter(
+      ({ labels }) => labels === undefined || labelsMatch(rule.match, labels),
+    );
     const shortest = Math.min(...targets.map(({ minAge }) => minAge));
     return [
       ...lintTargets(rule, targets.length, context.targets.length),
       ...(targets.length === 0 ? [] : [...lintMinAge(compiled, shortest), ...lintBefore(rule, shortest)]),
       ...lintCooldown(rule, context.uploadTime),
       ...lintQuantiles(compiled),
-      ...lintSources(compiled, context.sources),
+      ...lintSources(compiled, targets, context),
       ...lintProfiles(rule),
+      ...lintDurations(rule, targets),
       ...lintWindows(compiled, context.interval),
       ...lintFor(rule, context.interval),
     ];
@@ -134,19 +158,95 @@ export function lintQuantiles({ rule, leaves }: CompiledRule): readonly LintWarn
   });
 }
 
+/** From which profile a signal is read. */
+const PROFILE_OF: Readonly<Record<string, string>> = {
+  goroutine_profile_count: "goroutine",
+  heap_inuse_bytes: "heap",
+  mutex_delay_seconds: "mutex",
+  block_delay_seconds: "block",
+  threads_created: "threadcreate",
+};
+
+const HOW_TO_FEED: Readonly<Partial<Record<SignalSource, string>>> = {
+  trace: "take another trace.mode than off",
+  metrics: "set metrics: {} or vars: {} in the scrape config",
+  profile: "set profiles: { every: 1m } in the scrape config",
+  probe: "name a probe under probes: in the scrape config",
+  schedtrace: "set schedtrace: { file: … } in the scrape config",
+};
+
+/** Every signal has to be fed: by a target that the rule is about, from the profile or by the name it is read from. */
 export function lintSources(
   { rule, leaves }: CompiledRule,
-  fed: ReadonlySet<SignalSource>,
+  targets: readonly LintTarget[],
+  context: LintContext,
 ): readonly LintWarning[] {
-  const unfed = leaves.flatMap(queriesOf).find(({ signal }) => !fed.has(signal.source));
-  if (unfed === undefined) return [];
-  const { name, source } = unfed.signal;
+  for (const { signal, labels } of leaves.flatMap(queriesOf)) {
+    const { name, source } = signal;
+    if (source !== "external" && source !== "target" && targets.length > 0) {
+      if (!targets.some(({ sources }) => sources.has(source))) {
+        const hint = `the rule can never fire: ${HOW_TO_FEED[source] ?? "configure it"}, or take another signal`;
+        return warn("signal_not_fed", rule, `nothing feeds ${name}: no ${source} source is configured`, hint);
+      }
+      const profile = PROFILE_OF[name];
+      const without = targets.filter((each) => profile !== undefined && !each.profiles.has(profile));
+      if (profile !== undefined && without.length > 0)
+        return warnOfProfile(rule, name, profile, without, targets);
+    }
+    const named = namedSources(name, targets, context);
+    if (named === undefined) continue;
+    const [label, names] = named;
+    if (
+      names.some((value) =>
+        labelsMatch(
+          labels.filter((each) => each.label === label),
+          { [label]: value },
+        ),
+      )
+    )
+      continue;
+    const known = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
+    return warn(
+      "signal_not_fed",
+      rule,
+      `nothing feeds ${name}: no ${label} is called as the rule's labels ask; ${known}`,
+      "the rule can never fire; compare the names",
+    );
+  }
+  return [];
+}
+
+function warnOfProfile(
+  rule: Rule,
+  signal: string,
+  profile: string,
+  without: readonly LintTarget[],
+  targets: readonly LintTarget[],
+): readonly LintWarning[] {
+  const entry = profile === "mutex" || profile === "block" ? `{ ${profile}: 5s }` : profile;
+  const which =
+    without.length === targets.length
+      ? "its targets do not"
+      : `${without.length} of its ${targets.length} targets do not`;
   return warn(
-    "signal_not_fed",
+    "profile_not_read",
     rule,
-    `nothing feeds ${name}: no ${source} source is configured`,
-    "the rule can never fire; configure the source, or take another signal",
+    `${signal} is read from the ${profile} profile${entry === profile ? "" : " over a time"}, which ${which} read`,
+    `add ${entry} to profiles.list of their scrape config`,
   );
+}
+
+/** Where a signal's series have names that the configuration gives: the label, and the names. */
+function namedSources(
+  signal: string,
+  targets: readonly LintTarget[],
+  { schedules, queries }: LintContext,
+): readonly [string, readonly string[]] | undefined {
+  if (signal === "schedule") return ["schedule", schedules];
+  if (signal === "promql") return ["query", queries];
+  if (signal.startsWith("probe_") && targets.length > 0)
+    return ["probe", targets.flatMap(({ probes }) => probes)];
+  return undefined;
 }
 
 export function lintTargets(rule: Rule, matched: number, all: number): readonly LintWarning[] {
@@ -199,13 +299,49 @@ export function lintFor(rule: Rule, interval: number): readonly LintWarning[] {
   );
 }
 
-/** net/http/pprof refuses a trace longer than the server's WriteTimeout. @param writeTimeout as far as it is known. */
-export function lintStream(seconds: number, writeTimeout: number | undefined): readonly LintWarning[] {
-  if (writeTimeout === undefined || writeTimeout === 0 || seconds < writeTimeout) return [];
+/** net/http/pprof refuses to trace or profile for longer than the server's WriteTimeout. */
+function lintDurations(rule: Rule, targets: readonly LintTarget[]): readonly LintWarning[] {
+  const writeTimeout = Math.min(...targets.map((target) => target.writeTimeout || Infinity));
+  const long = rule.capture.profiles.find(({ duration = 0 }) => duration >= writeTimeout);
+  if (long?.duration === undefined) return [];
   return warn(
-    "stream_exceeds_write_timeout",
-    undefined,
-    `the stream asks for ${formatDuration(seconds)}, but the server ends answers after its WriteTimeout of ${formatDuration(writeTimeout)}`,
-    "lower the stream's seconds below it, or serve pprof from a server without WriteTimeout",
+    "exceeds_write_timeout",
+    rule,
+    `the ${long.name} profile takes ${formatDuration(long.duration)}, but the server refuses what is not shorter than its WriteTimeout of ${formatDuration(writeTimeout)}`,
+    SHORTER,
   );
 }
+
+/** The same of the stream itself. @param writeTimeout as far as it is known. */
+export function lintStream(
+  job: string,
+  seconds: Milliseconds,
+  writeTimeout: Milliseconds | undefined,
+): readonly LintWarning[] {
+  if (writeTimeout === undefined || writeTimeout === 0 || seconds < writeTimeout) return [];
+  return warn(
+    "exceeds_write_timeout",
+    undefined,
+    `${job}: the stream asks for ${formatDuration(seconds)}, but the server refuses what is not shorter than its WriteTimeout of ${formatDuration(writeTimeout)}`,
+    SHORTER,
+  );
+}
+
+/** A notification of a rule that is not there tells nobody of anything. `manual` is a name too. */
+export function lintReceivers(
+  receivers: readonly { readonly rules: readonly string[] | undefined }[],
+  rules: readonly Rule[],
+): readonly LintWarning[] {
+  const known = new Set(["manual", ...rules.map(({ name }) => name)]);
+  const unknown = receivers.flatMap((receiver) => receiver.rules ?? []).filter((name) => !known.has(name));
+  return unknown.flatMap((name) =>
+    warn(
+      "no_such_rule",
+      undefined,
+      `notifications ask for captures of the rule ${name}, which is not there`,
+      `the rules are ${[...known].join(", ")}`,
+    ),
+  );
+}
+
+const SHORTER = "ask for less, or serve pprof from a server without WriteTimeout";

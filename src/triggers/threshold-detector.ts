@@ -54,7 +54,10 @@ export class ThresholdDetector implements Detector {
     const { level } = this.#test;
     const { samples } = this.#window;
     const worst = this.#judgesEach ? this.#window.worst : undefined;
-    if (worst !== undefined) return { value: worst.value, level, at: worst.at, samples };
+    if (worst !== undefined) {
+      const { value, at, labels } = worst;
+      return { value, level, at, samples, ...(labels !== undefined && { labels }) };
+    }
     const value = this.#judgesEach ? this.#window.closest : this.#window.value(this.#covered);
     return { value, level, at: this.#at, samples };
   }

@@ -18,9 +18,11 @@ interface Entry {
   /** Values beyond the level, and those of them that no firing has used yet. */
   breaching: number;
   fresh: number;
-  /** The worst value beyond the level, and its moment. */
+  /** The worst value beyond the level, with its moment and its series. */
   worst: number;
   worstAt: EpochMilliseconds;
+  /** The series it is of; undefined where several series make one value. */
+  worstLabels: Labels | undefined;
   /** The values themselves, where a quantile is asked for. */
   parts: Interval[] | undefined;
 }
@@ -49,6 +51,13 @@ export interface ValueWindow {
   readonly isEmpty: boolean;
   readonly isNew: boolean;
   readonly lastAt: EpochMilliseconds | undefined;
+}
+
+/** The value furthest beyond the level. */
+export interface Worst {
+  readonly value: number;
+  readonly at: EpochMilliseconds;
+  readonly labels: Labels | undefined;
 }
 
 export interface WindowOptions {
@@ -184,10 +193,11 @@ export class SampleWindow implements ValueWindow, Sink {
   }
 
   /** The worst value of the newest interval that has one beyond the level. */
-  get worst(): { readonly value: number; readonly at: EpochMilliseconds } | undefined {
+  get worst(): Worst | undefined {
     for (let i = this.#entries.length - 1; i >= this.#head; i--) {
       const entry = this.#entries[i];
-      if (entry !== undefined && entry.breaching > 0) return { value: entry.worst, at: entry.worstAt };
+      if (entry === undefined || entry.breaching === 0) continue;
+      return { value: entry.worst, at: entry.worstAt, labels: entry.worstLabels };
     }
     return undefined;
   }
@@ -281,7 +291,7 @@ export class SampleWindow implements ValueWindow, Sink {
     entry.total = entry.kept = entry.sum = entry.breaching = entry.fresh = entry.worst = 0;
     entry.min = Infinity;
     entry.max = -Infinity;
-    entry.parts = undefined;
+    entry.parts = entry.worstLabels = undefined;
     return entry;
   }
 
@@ -341,6 +351,7 @@ function emptyEntry(at: EpochMilliseconds): Entry {
     fresh: 0,
     worst: 0,
     worstAt: at,
+    worstLabels: undefined,
     parts: undefined,
   };
 }
@@ -369,4 +380,5 @@ function countBreaches(entry: Entry, interval: Interval, breach: Breach): void {
   if (!isWorse) return;
   entry.worst = extreme;
   entry.worstAt = (times?.[worstIndex] ?? interval.at) as EpochMilliseconds;
+  entry.worstLabels = interval.labels;
 }

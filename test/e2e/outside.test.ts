@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { describe, expect, it } from "vitest";
-import type { CaptureNotice } from "../../src/outside/notify.ts";
+import type { CaptureNotice } from "../../src/outside/notice.ts";
 import { startAgent } from "../support/agent.ts";
 import { goUnavailable } from "../support/go.ts";
 import { prometheusUnavailable, startPrometheus } from "../support/prometheus.ts";

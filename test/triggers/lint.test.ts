@@ -1,25 +1,68 @@
-import { describe, expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
 import { milliseconds } from "../../src/base/units.ts";
-import { lintStream, lintTriggers, type LintContext } from "../../src/triggers/lint.ts";
+import type { SignalSource } from "../../src/signals/signal.ts";
+import {
+  LINT_CODES,
+  lintReceivers,
+  lintStream,
+  lintTriggers,
+  type LintContext,
+  type LintTarget,
+} from "../../src/triggers/lint.ts";
 import { load, type RawRule } from "./support.ts";
 
+const target: LintTarget = {
+  labels: { service: "checkout" },
+  minAge: milliseconds(10_000),
+  sources: new Set<SignalSource>(["trace"]),
+  profiles: new Set(["goroutine", "heap"]),
+  probes: [],
+  writeTimeout: undefined,
+};
+
 const context: LintContext = {
-  targets: [{ labels: { service: "checkout" }, minAge: milliseconds(10_000) }],
-  sources: new Set(["trace", "target"]),
+  targets: [target],
+  schedules: [],
+  queries: [],
   interval: milliseconds(1000),
   uploadTime: undefined,
 };
+
+const tested = new Set<string>();
 
 const lint = (rule: Partial<RawRule>, changed: Partial<LintContext> = {}): readonly (readonly string[])[] =>
   lintTriggers(load([{ name: "r", when: { signal: "heap_live_bytes", above: "1GiB" }, ...rule }]).rules, {
     ...context,
     ...changed,
-  }).map(({ code, message }) => [code, message]);
+  }).map(({ code, message }) => {
+    tested.add(code);
+    return [code, message];
+  });
+
+/** A target of which all this is read. */
+const reading = (changed: Partial<LintTarget>): Partial<LintContext> => ({
+  targets: [{ ...target, ...changed }],
+});
+const profiled = new Set<SignalSource>(["trace", "profile"]);
 
 describe("lints", () => {
+  afterAll(() => expect([...LINT_CODES].filter((code) => !tested.has(code))).toEqual([]));
+
   test("say nothing of a rule that is right", () => {
     expect(lint({})).toEqual([]);
     expect(lint({ when: { signal: "task_duration_seconds", above: "5s" } })).toEqual([]);
+    expect(lint({ when: { signal: "stream_lost" } })).toEqual([]);
+    expect(lint({ when: { signal: "alert" } })).toEqual([]);
+    const nightly = { when: { signal: "schedule", labels: { schedule: "night*" } } };
+    expect(lint(nightly, { schedules: ["hourly", "nightly"] })).toEqual([]);
+    const mutex = { when: { signal: "mutex_delay_seconds", above: "1s" } };
+    expect(lint(mutex, reading({ sources: profiled, profiles: new Set(["mutex"]) }))).toEqual([]);
+    expect(
+      lint({ capture: { profiles: [{ cpu: "5s" }] } }, reading({ writeTimeout: milliseconds(6000) })),
+    ).toEqual([]);
+    // What is still to be discovered may have any label.
+    expect(lint({ match: { service: "billing" } }, reading({ labels: undefined }))).toEqual([]);
   });
 
   test.each<[string, Partial<RawRule>, Partial<LintContext>, string]>([
@@ -59,6 +102,41 @@ describe("lints", () => {
       {},
       "nothing feeds probe_success: no probe source is configured",
     ],
+    [
+      "signal_not_fed",
+      { when: { signal: "probe_success", labels: { probe: "home" }, below: 1 } },
+      reading({ sources: new Set<SignalSource>(["probe"]), probes: ["front"] }),
+      "nothing feeds probe_success: no probe is called as the rule's labels ask; there are front",
+    ],
+    [
+      "signal_not_fed",
+      { when: { signal: "schedule", labels: { schedule: "nightly" } } },
+      {},
+      "nothing feeds schedule: no schedule is called as the rule's labels ask; there is none",
+    ],
+    [
+      "signal_not_fed",
+      { when: { signal: "promql", labels: { query: "queue" }, above: 1 } },
+      { queries: ["queues"] },
+      "nothing feeds promql: no query is called as the rule's labels ask; there are queues",
+    ],
+    [
+      "profile_not_read",
+      { when: { signal: "mutex_delay_seconds", above: "1s" } },
+      reading({ sources: profiled }),
+      "mutex_delay_seconds is read from the mutex profile over a time, which its targets do not read",
+    ],
+    [
+      "profile_not_read",
+      { when: { signal: "threads_created", above: 1 } },
+      {
+        targets: [
+          { ...target, sources: profiled },
+          { ...target, sources: profiled, profiles: new Set(["threadcreate"]) },
+        ],
+      },
+      "threads_created is read from the threadcreate profile, which 1 of its 2 targets do not read",
+    ],
     ["no_target", { match: { service: "billing" } }, {}, "match (service) selects none of 1 targets"],
     [
       "unknown_profile",
@@ -73,13 +151,38 @@ describe("lints", () => {
       "window is 200ms, but news comes every 1s",
     ],
     ["for_too_short", { for: "300ms" }, {}, "for is 300ms, but the condition is looked at every 1s"],
+    [
+      "exceeds_write_timeout",
+      { capture: { profiles: [{ cpu: "10s" }] } },
+      reading({ writeTimeout: milliseconds(10_000) }),
+      "the cpu profile takes 10s, but the server refuses what is not shorter than its WriteTimeout of 10s",
+    ],
   ])("%s", (code, rule, changed, message) => {
     expect(lint(rule, changed)).toEqual([[code, message]]);
   });
 
   test("a stream longer than the server's write timeout", () => {
-    expect(lintStream(30_000, 60_000)).toEqual([]);
-    expect(lintStream(30_000, undefined)).toEqual([]);
-    expect(lintStream(30_000, 30_000)).toMatchObject([{ code: "stream_exceeds_write_timeout" }]);
+    const [limit, long] = [milliseconds(30_000), milliseconds(60_000)];
+    expect(lintStream("shop", limit, long)).toEqual([]);
+    expect(lintStream("shop", limit, undefined)).toEqual([]);
+    expect(lintStream("shop", limit, limit)).toMatchObject([
+      {
+        code: "exceeds_write_timeout",
+        message: expect.stringMatching(/^shop: the stream asks for 30s/) as string,
+      },
+    ]);
+  });
+
+  test("a notification of a rule that is not there", () => {
+    const { rules } = load([{ name: "slow", when: { signal: "heap_live_bytes", above: "1GiB" } }]);
+    expect(lintReceivers([{ rules: undefined }, { rules: ["slow", "manual"] }], rules)).toEqual([]);
+    const warnings = lintReceivers([{ rules: ["slwo"] }], rules);
+    for (const { code } of warnings) tested.add(code);
+    expect(warnings).toMatchObject([{ code: "no_such_rule", hint: "the rules are manual, slow" }]);
+  });
+
+  test("are each described in docs/triggers.md", () => {
+    const docs = readFileSync(new URL("../../docs/triggers.md", import.meta.url), "utf8");
+    expect(LINT_CODES.filter((code) => !docs.includes(`| \`${code}\` |`))).toEqual([]);
   });
 });
