@@ -32,6 +32,8 @@ const HTTP_CONNECTION = "net/http.(*conn).serve";
 const HTTP2_STREAM =
   /^(?:net\/http\.\(\*http2serverConn\)|(?:golang\.org\/x\/net\/http2|net\/http\/internal\/http2)\.\(\*serverConn\))\.runHandler$/;
 const GRPC_STREAM = /^google\.golang\.org\/grpc\.\(\*Server\)\.(?:serveStreams\.func|handleStream)/;
+/** `pb._Shop_Checkout_Handler`, by protoc-gen-go-grpc. */
+const GRPC_METHOD = /\._\w+_Handler$/;
 const SERVER_CALLS_HANDLER = "net/http.serverHandler.ServeHTTP";
 
 /** Routers and wrappers: what they call is the handler. By package; sub-packages too. */
@@ -87,8 +89,13 @@ export function markStack(names: readonly string[]): MarkedStack {
   return servesOne(root) ? served(names) : NOTHING;
 }
 
-/** In the outermost function that is neither server nor router: the program's handler. */
+/**
+ * In the outermost function that is neither server nor router: the program's handler. With gRPC that may be an
+ * interceptor, the same for all: what protoc generated for the method is its name.
+ */
 function served(names: readonly string[]): MarkedStack {
+  const generated = names.findLast((name) => GRPC_METHOD.test(name));
+  if (generated !== undefined) return { mark: RequestMark.handler, request: generated };
   for (let i = names.length - 1; i >= 0; i--) {
     const name = names[i]!;
     if (!isPlumbing(name) && !isRouter(packageOf(name))) return { mark: RequestMark.handler, request: name };

@@ -2,6 +2,7 @@
 
 import { GoState } from "../trace/spec.ts";
 import { OTHER, type Names } from "./names.ts";
+import { RequestSeen } from "./goroutine-columns.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Observation } from "./signal.ts";
 
@@ -28,7 +29,7 @@ export function takeCensus(s: SessionState, end: number, into: Observation[]): v
     byState[state[slot]!]!++;
     byFunction[Math.max(0, start[slot]!)]!++;
     if (site[slot]! >= 0) site[slot] = -1 - s.facts.site(site[slot]!);
-    if (goroutines.requestSeen[slot] === 1) addRequestAge(s, slot, end);
+    if (goroutines.requestSeen[slot] !== RequestSeen.not) addRequestAge(s, slot, end);
     if (state[slot] === GoState.Waiting) {
       const why = reason[slot]!;
       byReason[why]!++;

@@ -2,6 +2,16 @@
 
 import { IdSlots, widened } from "./id-slots.ts";
 
+/** What was seen of the request that a goroutine serves. */
+export const RequestSeen = {
+  /** Nothing: it may be none. */
+  not: 0,
+  /** It was in a handler, and began in the trace. */
+  whole: 1,
+  /** It was in a handler, and began before: how long it takes in all is not known. */
+  late: 2,
+} as const;
+
 export class GoroutineColumns {
   readonly slots: IdSlots;
   /** `GoState` now. */
@@ -18,7 +28,7 @@ export class GoroutineColumns {
   start = new Int32Array(0);
   /** 1 while in mark assist. */
   assisting = new Uint8Array(0);
-  /** Relative ns at which its request began, NaN outside one; 1 once it was seen in a handler; name's number or −1. */
+  /** Relative ns at which its request began, NaN outside one; `RequestSeen`; name's number or −1. */
   requestSince = new Float64Array(0);
   requestSeen = new Uint8Array(0);
   requestName = new Int32Array(0);

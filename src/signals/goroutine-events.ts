@@ -3,6 +3,7 @@
 import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState } from "../trace/spec.ts";
 import { RequestMark } from "../analysis/requests.ts";
+import { RequestSeen } from "./goroutine-columns.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** A goroutine seen for the first time. False if it is not followed. */
@@ -29,7 +30,7 @@ export function appear(s: SessionState, batch: EventColumns, i: number): boolean
       const mark = s.facts.mark(startStack);
       if (mark === RequestMark.connection || mark === RequestMark.serving)
         goroutines.requestSince[slot] = time;
-      if (mark === RequestMark.serving) goroutines.requestSeen[slot] = 1;
+      if (mark === RequestMark.serving) goroutines.requestSeen[slot] = RequestSeen.whole;
     }
   } else if (type === Ev.GoStatus || type === Ev.GoStatusStack) locate(s, slot, batch.stack[i]!, to);
   else if (from === GoState.NotExist) countGoroutine(s, 0, 1);
@@ -44,12 +45,22 @@ export function locate(s: SessionState, slot: number, stack: number, state: numb
   if (start[slot]! < 0) start[slot] = s.facts.root(stack);
   const isThere = state === GoState.Waiting || state === GoState.Syscall;
   if (isThere && (site[slot] === -1 || site[slot] === 0)) site[slot] = stack;
+  if (s.readsRequests) findRequest(s, slot, stack);
+}
+
+/** It is in a handler that it entered unseen: its request is open, and as old at least as the trace. */
+function findRequest(s: SessionState, slot: number, stack: number): void {
+  const { since, requestSince, requestSeen, requestName } = s.goroutines;
+  if (!Number.isNaN(requestSince[slot]!) || s.facts.mark(stack) !== RequestMark.handler) return;
+  requestSince[slot] = since[slot]!;
+  requestSeen[slot] = RequestSeen.late;
+  requestName[slot] = s.facts.request(stack);
 }
 
 export function disappear(s: SessionState, slot: number, time: number): void {
   const { goroutines } = s;
   countGoroutine(s, Math.max(0, goroutines.start[slot]!), -1);
-  if (goroutines.requestSeen[slot] === 1) endRequest(s, slot, time);
+  if (goroutines.requestSeen[slot] !== RequestSeen.not) endRequest(s, slot, time);
   if (goroutines.region[slot]! >= 0) s.regions.drop(slot);
   goroutines.slots.remove(slot);
 }
@@ -64,20 +75,22 @@ export function advanceRequest(
 ): void {
   const { requestSince, requestSeen, requestName } = s.goroutines;
   if (mark === RequestMark.idle) {
-    if (requestSeen[slot] === 1) endRequest(s, slot, time);
+    if (requestSeen[slot] !== RequestSeen.not) endRequest(s, slot, time);
     requestSince[slot] = time;
   } else if (!Number.isNaN(requestSince[slot]!)) {
-    requestSeen[slot] = 1;
+    requestSeen[slot] ||= RequestSeen.whole;
     if (mark === RequestMark.handler && requestName[slot]! < 0) requestName[slot] = s.facts.request(stack);
   }
 }
 
 function endRequest(s: SessionState, slot: number, time: number): void {
   const { requestSince, requestSeen, requestName } = s.goroutines;
-  const durations = s.series.requestDurations;
-  const series = durations.index(s.names.text(Math.max(0, requestName[slot]!)));
-  durations.push(series, time - requestSince[slot]!, time);
-  requestSeen[slot] = 0;
+  if (requestSeen[slot] === RequestSeen.whole) {
+    const durations = s.series.requestDurations;
+    const series = durations.index(s.names.text(Math.max(0, requestName[slot]!)));
+    durations.push(series, time - requestSince[slot]!, time);
+  }
+  requestSeen[slot] = RequestSeen.not;
   requestName[slot] = -1;
   requestSince[slot] = Number.NaN;
 }

@@ -58,6 +58,9 @@ describe("a stack of a server", () => {
       mark: RequestMark.handler,
       request: "main.(*server).Pay",
     });
+    // Around the generated function's call lie the interceptors, which are the same for all methods.
+    const stream = ["main.(*shop).Watch", "shop/pb._Shop_Watch_Handler", "main.logged", grpc];
+    expect(markStack(stream).request).toBe("shop/pb._Shop_Watch_Handler");
     expect(markStack([grpc]).mark).toBe(RequestMark.serving);
     expect(markStack(["net/http.(*http2serverConn).runHandler"]).mark).toBe(RequestMark.serving);
     expect(markStack(["golang.org/x/net/http2.(*serverConn).runHandler"]).mark).toBe(RequestMark.serving);
