@@ -7,12 +7,12 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildShop, cpuSeconds, long, median, startAgent, startShop, stop } from "./support.mjs";
+import { buildGo, cpuSeconds, long, median, startAgent, startShop, stop } from "./support.mjs";
 
 const ROUNDS = long ? 11 : 3;
 const SECONDS = long ? 10 : 5;
 const WARM_UP_MS = 2000;
-const shop = buildShop();
+const shop = buildGo("shop");
 const KINDS = ["no trace", "FlightRecorder", "gorewind"];
 
 console.log("workload                | no trace | FlightRecorder | gorewind | gorewind ÷ FlightRecorder");

@@ -1,7 +1,7 @@
 /** What the benches of the agent share: processes, their accounting, recordings of the shop. */
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,9 +21,13 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Starts a program and resolves with its first line that is JSON of that event. */
-export async function start(command, args, event) {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
+/**
+ * Starts a program and resolves with its first line that is JSON of that event.
+ * @param errors file in the bench's folder for what it writes to stderr; else it is shown.
+ */
+export async function start(command, args, event, errors) {
+  const stderr = errors === undefined ? "inherit" : openSync(join(folder, errors), "w");
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", stderr], cwd: folder });
   children.add(child);
   child.once("exit", () => children.delete(child));
   const lines = createInterface({ input: child.stdout });
@@ -33,7 +37,7 @@ export async function start(command, args, event) {
       if (text.startsWith("{") && JSON.parse(text).event === event) resolve(JSON.parse(text));
     });
   });
-  return { child, pid: child.pid, line };
+  return { child, pid: child.pid, line, errors: errors && join(folder, errors) };
 }
 
 export async function stop({ child }) {
@@ -43,10 +47,12 @@ export async function stop({ child }) {
   await gone;
 }
 
-export function buildShop() {
-  const binary = join(folder, "shop");
+/** Builds a Go program: the example shop, or one of this folder's. Returns the binary's path. */
+export function buildGo(name) {
+  const binary = join(folder, name);
+  const cwd = name === "shop" ? join(root, "examples", "shop") : join(import.meta.dirname, name);
   const env = { ...process.env, GOWORK: "off", GOFLAGS: "-buildvcs=false" };
-  execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "examples", "shop"), env });
+  execFileSync("go", ["build", "-o", binary, "."], { cwd, env });
   return binary;
 }
 
@@ -74,8 +80,27 @@ export async function record(binary, args, seconds, name) {
   return file;
 }
 
-/** @param flags of node, such as `--cpu-prof`. */
-export async function startAgent(addresses, more = "", flags = []) {
+/**
+ * Records a steady service (./steady) that makes so many bytes of trace a second. How many requests a second that takes is
+ * found out by trying.
+ */
+export async function recordSteady(binary, bytesPerSecond, seconds, name) {
+  let requests = bytesPerSecond / 300;
+  let trace;
+  for (const [i, duration] of [2, 2, seconds].entries()) {
+    const service = await start(binary, ["-requests", String(Math.round(requests))], "listening");
+    const answer = await fetch(`http://${service.line.debug_addr}/debug/pprof/trace?seconds=${duration}`);
+    trace = new Uint8Array(await answer.arrayBuffer());
+    await stop(service);
+    if (i < 2) requests *= (bytesPerSecond * duration) / trace.length;
+  }
+  const file = join(folder, name);
+  writeFileSync(file, trace);
+  return file;
+}
+
+/** @param flags of node, such as `--cpu-prof`. @param errors as of `start`. */
+export async function startAgent(addresses, more = "", flags = [], errors) {
   const file = join(folder, "gorewind.yaml");
   writeFileSync(
     file,
@@ -94,19 +119,24 @@ log: { level: info }
     process.execPath,
     [...flags, join(root, "bin", "gorewind.mjs"), "run", "--config", file],
     "agent.started",
+    errors,
   );
   return { ...agent, url: agent.line.address };
 }
 
-/** The sum of a metric over its series. */
-export async function metric(url, name) {
+/** The agent's metrics now; `sum` adds up the series of one. */
+export async function metrics(url) {
   const text = await (await fetch(`${url}/metrics`)).text();
-  let sum = 0;
-  for (const line of text.split("\n")) {
-    if (line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      sum += Number(line.slice(line.lastIndexOf(" ")));
-  }
-  return sum;
+  const at = performance.now();
+  const sum = (name) => {
+    let total = 0;
+    for (const line of text.split("\n")) {
+      if (line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+        total += Number(line.slice(line.lastIndexOf(" ")));
+    }
+    return total;
+  };
+  return { at, sum };
 }
 
 /** Processor time a process has used, user and system, in seconds (proc(5); USER_HZ is 100). */
@@ -114,6 +144,11 @@ export function cpuSeconds(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Open file descriptors. */
+export function descriptors(pid) {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** Resident memory in MB, now and at its highest. */

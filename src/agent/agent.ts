@@ -1,15 +1,15 @@
 import { dirname } from "node:path";
+import { BufferPool } from "../base/buffers.ts";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
-import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
+import { epochMilliseconds, MiB, milliseconds, type Milliseconds } from "../base/units.ts";
 import type { Config, ConfiguredTarget } from "../config/load.ts";
 import type { AgentEvent } from "../events.ts";
 import { protectFirings } from "../capture/privacy.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
-import { AnalyserPool } from "../observe/pool.ts";
+import { AnalyserPool, type ObservedAnswer } from "../observe/pool.ts";
 import { Protector } from "../observe/protector.ts";
-import type { FromAnalyser } from "../observe/protocol.ts";
 import { Notifier } from "../outside/notifier.ts";
 import { Outside } from "../outside/outside.ts";
 import type { RecorderEvent } from "../recorder/events.ts";
@@ -54,6 +54,8 @@ export interface AgentDependencies {
 
 /** Captures in progress get this long at shutdown, then uploads; what is in the spool goes on at the next start. */
 const DRAIN_CAPTURES = milliseconds(8000);
+/** Of generations that were let go, for the next ones: two of the longest that are usual. */
+const FREE_BUFFERS = 24 * MiB;
 const HEALTH_EVERY = milliseconds(5000);
 const DRAIN_UPLOADS = milliseconds(5000);
 const DRAIN_NOTICES = milliseconds(3000);
@@ -67,6 +69,7 @@ export class Agent {
   readonly #stopping = new AbortController();
   readonly #background: Promise<void>[] = [];
   readonly #shipping: Shipping;
+  readonly #buffers = new BufferPool(FREE_BUFFERS);
   readonly #pool: AnalyserPool;
   readonly #targets: TargetSet;
   readonly #discovery: DiscoverySet;
@@ -96,6 +99,7 @@ export class Agent {
     this.#pool = new AnalyserPool(config.options.analysis, {
       emit,
       onObserved: (answer) => this.#observed(answer),
+      recycle: (trace) => this.#buffers.give(trace),
     });
     this.#live = new LiveTraces(clock, (target, error) =>
       emit({ kind: "follower.dropped", target, message: error.message }),
@@ -105,6 +109,7 @@ export class Agent {
       clock,
       random,
       emit: (event) => this.#recorded(event),
+      buffers: this.#buffers,
       onGeneration: (watched, session, generation) => this.#analyse(watched, session, generation),
       onRemoved: (target) => this.#forget(target),
       createReads: ({ target, scrape }, client) =>
@@ -317,20 +322,23 @@ export class Agent {
   #analyse(watched: WatchedTarget, session: RecordedSession, generation: RecordedGeneration): void {
     this.#live.offer(watched.target.name, session, generation);
     if (watched.scrape.ring.persist) this.#rings.changed(watched, session, generation);
+    const { header } = session;
+    // The ring keeps the original; the copy is moved to the thread.
+    const trace = this.#buffers.take(header.length + generation.byteLength);
+    trace.set(header);
+    generation.copyTo(trace, header.length);
     this.#pool.offer({
       target: watched.target.name,
       session: session.id,
-      header: session.header,
       generation: generation.number,
-      // The ring keeps the original; the copy is moved to the thread.
-      bytes: generation.bytes.slice(),
+      trace,
       wallAnchor: generation.wallStart - generation.startNs / 1e6,
       interval: milliseconds((generation.endNs - generation.startNs) / 1e6),
       at: generation.wallEnd,
     });
   }
 
-  #observed(answer: Extract<FromAnalyser, { kind: "observed" }>): void {
+  #observed(answer: ObservedAnswer): void {
     const watched = this.#targets.get(answer.target);
     if (watched === undefined) return;
     this.#take({

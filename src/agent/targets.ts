@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Dispatcher } from "undici";
+import type { BufferPool } from "../base/buffers.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { ConfiguredTarget } from "../config/load.ts";
@@ -26,6 +27,7 @@ export interface TargetSetDependencies {
   readonly clock: Clock;
   readonly random: () => number;
   readonly emit: (event: RecorderEvent) => void;
+  readonly buffers: BufferPool;
   readonly onGeneration: (
     watched: WatchedTarget,
     session: RecordedSession,
@@ -87,7 +89,7 @@ export class TargetSet {
 
   #watch(entry: ConfiguredTarget, delay: Milliseconds): void {
     const { target, trust } = entry;
-    const { folder, clock, random, emit } = this.#deps;
+    const { folder, clock, random, emit, buffers } = this.#deps;
     const scrape = withFilesBelow(folder, entry.scrape);
     const dispatcher = createClient(scrape.client, { address: target.address, trust, folder });
     const stopping = new AbortController();
@@ -99,6 +101,7 @@ export class TargetSet {
         clock,
         random,
         emit,
+        buffers,
         onGeneration: (session, generation) => this.#deps.onGeneration(watched, session, generation),
       },
     );

@@ -45,12 +45,14 @@ export async function readRecording(path: string, labels: Labels): Promise<Recor
   for (const generation of generations) {
     const interval = milliseconds((generation.endNs - generation.startNs) / 1e6);
     const at = generation.wallEnd;
+    const trace = new Uint8Array(header.length + generation.byteLength);
+    trace.set(header);
+    generation.copyTo(trace, header.length);
     const answer = analyser.analyse({
       target,
       session: session.id,
-      header,
       generation: generation.number,
-      bytes: generation.bytes,
+      trace,
       wallAnchor: generation.wallStart - generation.startNs / 1e6,
       at,
       interval,

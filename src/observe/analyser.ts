@@ -2,7 +2,6 @@ import { errorMessage, GorewindError } from "../base/errors.ts";
 import { milliseconds } from "../base/units.ts";
 import type { Observation } from "../signals/signal.ts";
 import { TraceSignals } from "../signals/trace-signals.ts";
-import type { EventColumns } from "../trace/columns.ts";
 import { GenerationDecoder, type TraceNotice } from "../trace/decoder.ts";
 import { Framing, type RawGeneration } from "../trace/framing.ts";
 import { isV2Version } from "../trace/header.ts";
@@ -44,7 +43,7 @@ export class GenerationAnalyser {
         interval,
         observations,
         events,
-        bytes: job.bytes.length,
+        bytes: job.trace.length,
         took,
       };
     } catch (error) {
@@ -59,7 +58,9 @@ export class GenerationAnalyser {
     const state = this.#stateOf(job, raw);
     state.notices = [];
     const batches =
-      raw !== undefined && state.decoder !== undefined ? state.decoder.decode(raw) : wholeTrace(job);
+      raw !== undefined && state.decoder !== undefined
+        ? state.decoder.decode(raw)
+        : readTrace(job.trace, { mode: "tolerant" });
     let events = 0;
     let timeBase = 0;
     for (const batch of batches) {
@@ -92,18 +93,11 @@ export class GenerationAnalyser {
   }
 }
 
-/** The job's one generation, or undefined for a format that comes as a whole trace. */
-function frame(job: AnalysisJob): RawGeneration | undefined {
-  const framing = new Framing({ maxGenerationBytes: job.bytes.length + job.header.length });
-  const found = [...framing.push(job.header)];
+/** The job's one generation where it lies, or undefined for a format that comes as a whole trace. */
+function frame({ trace }: AnalysisJob): RawGeneration | undefined {
+  const framing = new Framing({ shareBytes: true });
+  const found = [...framing.pushWhole(trace)];
   if (framing.version === undefined || !isV2Version(framing.version)) return undefined;
-  found.push(...framing.push(job.bytes), ...framing.end());
+  found.push(...framing.end());
   return found[0];
-}
-
-function wholeTrace(job: AnalysisJob): Generator<EventColumns> {
-  const bytes = new Uint8Array(job.header.length + job.bytes.length);
-  bytes.set(job.header);
-  bytes.set(job.bytes, job.header.length);
-  return readTrace(bytes, { mode: "tolerant" });
 }

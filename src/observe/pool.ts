@@ -1,7 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { errorMessage } from "../base/errors.ts";
 import type { ObserveEvent } from "./events.ts";
-import type { AnalysisJob, FromAnalyser, PageAnswer, PageJob, ToAnalyser } from "./protocol.ts";
+import type {
+  AnalysisJob,
+  FromAnalyser,
+  GenerationAnswer,
+  PageAnswer,
+  PageJob,
+  ToAnalyser,
+} from "./protocol.ts";
 
 export interface PoolOptions {
   readonly threads: number;
@@ -9,9 +16,13 @@ export interface PoolOptions {
   readonly maxQueuedBytes: number;
 }
 
+export type ObservedAnswer = Extract<GenerationAnswer, { kind: "observed" }>;
+
 export interface PoolDependencies {
   readonly emit: (event: ObserveEvent) => void;
-  readonly onObserved: (answer: Extract<FromAnalyser, { kind: "observed" }>) => void;
+  readonly onObserved: (answer: ObservedAnswer) => void;
+  /** The bytes of a job are no longer needed. */
+  readonly recycle: (trace: Uint8Array<ArrayBuffer>) => void;
 }
 
 /** The compiled module each thread runs. */
@@ -47,7 +58,7 @@ export class AnalyserPool {
   /** Takes a generation; its bytes belong to the pool from here on. */
   offer(job: AnalysisJob): void {
     this.#waiting.push({ job, lane: this.#laneOf(job.target) });
-    this.#waitingBytes += job.bytes.length;
+    this.#waitingBytes += job.trace.length;
     while (this.#waitingBytes > this.#options.maxQueuedBytes && this.#waiting.length > 1) this.#skipOldest();
     this.#dispatch();
   }
@@ -69,7 +80,7 @@ export class AnalyserPool {
   /** The target is no longer watched. */
   forget(target: string): void {
     this.#waiting = this.#waiting.filter(({ job }) => job.target !== target);
-    this.#waitingBytes = this.#waiting.reduce((sum, { job }) => sum + job.bytes.length, 0);
+    this.#waitingBytes = this.#waiting.reduce((sum, { job }) => sum + job.trace.length, 0);
     this.#post(this.#laneOf(target), { kind: "forget", target });
   }
 
@@ -85,21 +96,22 @@ export class AnalyserPool {
     const skipped = this.#waiting.shift();
     if (skipped === undefined) return;
     const { job } = skipped;
-    this.#waitingBytes -= job.bytes.length;
+    this.#waitingBytes -= job.trace.length;
     this.#deps.emit({
       kind: "generation.skipped",
       target: job.target,
       generation: job.generation,
-      bytes: job.bytes.length,
+      bytes: job.trace.length,
     });
+    this.#deps.recycle(job.trace);
   }
 
   #dispatch(): void {
     this.#waiting = this.#waiting.filter(({ job, lane }) => {
       if (lane.busy !== undefined || lane.worker === undefined) return true;
       lane.busy = job;
-      this.#waitingBytes -= job.bytes.length;
-      this.#post(lane, { kind: "analyse", job }, job.bytes.buffer as ArrayBuffer);
+      this.#waitingBytes -= job.trace.length;
+      this.#post(lane, { kind: "analyse", job }, job.trace.buffer);
       return false;
     });
   }
@@ -108,13 +120,15 @@ export class AnalyserPool {
     lane.worker?.postMessage(message, moved === undefined ? [] : [moved]);
   }
 
-  #answer(lane: Lane, answer: FromAnalyser): void {
-    if (answer.kind === "page" || answer.kind === "unreadable-page") {
-      lane.pages.get(answer.id)?.(answer);
-      lane.pages.delete(answer.id);
+  #answer(lane: Lane, said: FromAnalyser): void {
+    if (said.kind !== "analysed") {
+      lane.pages.get(said.id)?.(said);
+      lane.pages.delete(said.id);
       return;
     }
+    const { answer, trace } = said;
     lane.busy = undefined;
+    this.#deps.recycle(trace);
     this.#dispatch();
     if (answer.kind === "observed") {
       const { target, generation, events, bytes, took } = answer;

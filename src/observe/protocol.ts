@@ -10,10 +10,9 @@ import type { Observation } from "../signals/signal.ts";
 export interface AnalysisJob {
   readonly target: string;
   readonly session: string;
-  /** The trace's 16 bytes of header. */
-  readonly header: Uint8Array;
   readonly generation: number;
-  readonly bytes: Uint8Array;
+  /** The session's header and the generation: a trace of one generation. */
+  readonly trace: Uint8Array<ArrayBuffer>;
   /** Wall clock in ms = trace time in ms + this. */
   readonly wallAnchor: number;
   /** The generation's end, wall clock in ms. */
@@ -59,7 +58,9 @@ export type ToAnalyser =
   /** The target is no longer watched: its state goes. */
   | { readonly kind: "forget"; readonly target: string };
 
-export type FromAnalyser = GenerationAnswer | PageAnswer;
+export type FromAnalyser =
+  | { readonly kind: "analysed"; readonly answer: GenerationAnswer; readonly trace: Uint8Array<ArrayBuffer> }
+  | PageAnswer;
 
 /** One answer for each generation, in their order. */
 export type GenerationAnswer =
@@ -72,6 +73,7 @@ export type GenerationAnswer =
       readonly interval: Milliseconds;
       readonly observations: readonly Observation[];
       readonly events: number;
+      /** Of the job's trace. */
       readonly bytes: number;
       readonly took: Milliseconds;
     }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import type { BufferPool } from "../base/buffers.ts";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage, ScrapeError } from "../base/errors.ts";
 import { epochMilliseconds, milliseconds, type EpochMilliseconds, type Milliseconds } from "../base/units.ts";
@@ -27,6 +28,8 @@ export interface RecorderDependencies {
   readonly emit: (event: RecorderEvent) => void;
   /** Takes each generation as it is sealed. Called inside the socket's read: it must return at once. */
   readonly onGeneration: (session: RecordedSession, generation: RecordedGeneration) => void;
+  /** Shared by all recorders. */
+  readonly buffers?: BufferPool;
 }
 
 const FAILURE_BACKOFF = { first: milliseconds(250), max: milliseconds(30_000) };
@@ -175,6 +178,7 @@ export class Recorder implements TraceSource {
       id: `${Math.floor(clock.now()).toString(36)}-${this.#sessionCount++}`,
       limits: ring,
       maxGenerationBytes: trace.maxGenerationBytes,
+      ...(this.#deps.buffers !== undefined && { buffers: this.#deps.buffers }),
     });
     const asked = this.#duration;
     const intake: Intake = {

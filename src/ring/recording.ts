@@ -5,8 +5,13 @@ import type { Ringable } from "./ring.ts";
 export interface RecordedGeneration extends Ringable {
   /** The runtime's generation number. It goes on rising over the sessions of one process. */
   readonly number: number;
-  /** All of it, from its first batch header on; the session's header is not part of it. */
+  /**
+   * All of it, from its first batch header on; the session's header is not part of it. Whoever asks for it may keep it.
+   * To be asked for while the generation is held: what nobody asked for by the time it is evicted is used again.
+   */
   readonly bytes: Uint8Array;
+  /** Writes all of it to `into` from `at` on: for whoever wants a copy. */
+  copyTo(into: Uint8Array, at: number): void;
   readonly wallStart: EpochMilliseconds;
   readonly wallEnd: EpochMilliseconds;
 }

@@ -1,17 +1,23 @@
-import { bytes, epochMilliseconds, type Bytes, type EpochMilliseconds } from "../base/units.ts";
+import { BufferPool } from "../base/buffers.ts";
+import { bytes, epochMilliseconds, MiB, type Bytes, type EpochMilliseconds } from "../base/units.ts";
 import { TraceFormatError } from "../trace/error.ts";
 import { Framing, type RawGeneration } from "../trace/framing.ts";
 import { HEADER_BYTES, isV2Version } from "../trace/header.ts";
 import { nanosecondsPerTick, ticksToNanoseconds } from "../trace/time.ts";
 import type { RingLimits } from "./options.ts";
-import type { RecordedGeneration, RecordedSession, WallClockSource } from "./recording.ts";
+import type { RecordedSession, WallClockSource } from "./recording.ts";
 import { GenerationRing } from "./ring.ts";
+import { SealedGeneration } from "./sealed.ts";
 
 export interface SessionOptions {
   readonly id: string;
   readonly limits: RingLimits;
   readonly maxGenerationBytes: number;
+  /** Where the generations' bytes come from and go back to. Default: one of its own. */
+  readonly buffers?: BufferPool;
 }
+
+const OWN_BUFFERS = 16 * MiB;
 
 /**
  * One connection's bytes → its ring. Cuts at generation boundaries by batch headers alone, so that it keeps up with any
@@ -23,7 +29,7 @@ export interface SessionOptions {
 export class SessionRing {
   readonly id: string;
   readonly #options: SessionOptions;
-  readonly #ring: GenerationRing<RecordedGeneration>;
+  readonly #ring: GenerationRing<SealedGeneration>;
   readonly #framing: Framing;
   #head: Uint8Array = new Uint8Array(0);
   #format: string | undefined;
@@ -37,12 +43,16 @@ export class SessionRing {
   #clock: WallClockSource = "arrival";
   #evicted = 0;
   #live = true;
+  readonly #buffers: BufferPool;
+  /** Evicted by the last push. Its caller may look at them until the next one. */
+  #leaving: SealedGeneration[] = [];
 
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
     this.#ring = new GenerationRing(options.limits);
-    this.#framing = new Framing({ maxGenerationBytes: options.maxGenerationBytes });
+    this.#framing = new Framing({ maxGenerationBytes: options.maxGenerationBytes, shareBytes: true });
+    this.#buffers = options.buffers ?? new BufferPool(OWN_BUFFERS);
   }
 
   /** The header's version, such as "1.26", once its 16 bytes have come. */
@@ -98,7 +108,9 @@ export class SessionRing {
    *
    * @throws {TraceFormatError} the bytes are no trace, or a generation passes its bound. What the ring holds stays good.
    */
-  push(chunk: Uint8Array, arrivedAt: EpochMilliseconds): readonly RecordedGeneration[] {
+  push(chunk: Uint8Array, arrivedAt: EpochMilliseconds): readonly SealedGeneration[] {
+    for (const generation of this.#leaving) generation.release(this.#buffers);
+    this.#leaving.length = 0;
     this.#openedAt ??= arrivedAt;
     const rest = this.#format === undefined ? this.#readHeader(chunk) : chunk;
     if (rest === undefined) return [];
@@ -113,24 +125,21 @@ export class SessionRing {
   }
 
   /** The server ended the stream properly: what is still open may be whole. */
-  end(at: EpochMilliseconds): readonly RecordedGeneration[] {
+  end(at: EpochMilliseconds): readonly SealedGeneration[] {
     if (this.#streamable) return this.#seal(this.#framing.end(), at);
     if (this.#wholeBytes === 0) return [];
     const whole = concatenate(this.#whole, this.#wholeBytes);
     const start = this.#openedAt ?? at;
     // Times of these formats count from the trace's start, so the wall clock is all there is to order windows by.
-    const generation: RecordedGeneration = {
-      number: 1,
-      byteLength: whole.length,
-      bytes: whole,
+    const generation = new SealedGeneration(1, whole, {
       startNs: start * 1e6,
       endNs: at * 1e6,
       wallStart: start,
       wallEnd: at,
-    };
+    });
     this.#whole = [];
     this.#wholeBytes = 0;
-    this.#evicted += this.#ring.append(generation);
+    this.#append(generation);
     return [generation];
   }
 
@@ -160,20 +169,27 @@ export class SessionRing {
     return this.#streamable ? gathered : gathered.subarray(HEADER_BYTES);
   }
 
-  #seal(generations: Iterable<RawGeneration>, arrivedAt: EpochMilliseconds): RecordedGeneration[] {
-    const sealed: RecordedGeneration[] = [];
+  #append(generation: SealedGeneration): void {
+    const before = this.#ring.snapshot();
+    const evicted = this.#ring.append(generation);
+    this.#evicted += evicted;
+    this.#leaving.push(...before.slice(0, evicted));
+  }
+
+  #seal(generations: Iterable<RawGeneration>, arrivedAt: EpochMilliseconds): SealedGeneration[] {
+    const sealed: SealedGeneration[] = [];
     for (const raw of generations) {
       // A torn tail is dropped: Go 1.26's tools refuse a trace that has one.
       if (raw.cut !== undefined) continue;
       const generation = this.#place(raw, arrivedAt);
-      this.#evicted += this.#ring.append(generation);
+      this.#append(generation);
       sealed.push(generation);
     }
     return sealed;
   }
 
   /** Puts a generation on the trace's clock and on the wall clock. */
-  #place(raw: RawGeneration, arrivedAt: EpochMilliseconds): RecordedGeneration {
+  #place(raw: RawGeneration, arrivedAt: EpochMilliseconds): SealedGeneration {
     const { sync } = raw;
     if (sync === undefined) {
       throw new TraceFormatError("corrupt", "no frequency event found", {
@@ -191,19 +207,19 @@ export class SessionRing {
       const snapshotWall = sync.clock.seconds * 1000 + sync.clock.nanoseconds / 1e6;
       anchor = snapshotWall - ticksToNanoseconds(sync.clock.ticks, nsPerTick) / 1e6;
     }
-    return {
-      number: raw.number,
-      byteLength: raw.bytes.length,
-      bytes: raw.bytes,
+    // The framing's buffer is filled again by the next push.
+    const kept = this.#buffers.take(raw.bytes.length);
+    kept.set(raw.bytes);
+    return new SealedGeneration(raw.number, kept, {
       startNs,
       endNs,
       wallStart: epochMilliseconds(startNs / 1e6 + anchor),
       wallEnd: epochMilliseconds(endNs / 1e6 + anchor),
-    };
+    });
   }
 }
 
-function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
+function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {

@@ -171,5 +171,6 @@ export class SessionState {
       if (requestName[slot]! >= 0) requestName[slot] = renumbered[requestName[slot]!]!;
     }
     this.tasks.renumber(renumbered);
+    this.facts.forget();
   }
 }

@@ -3,20 +3,18 @@ import { epochMilliseconds } from "../../src/base/units.ts";
 import { traceFiles } from "../../src/capture/build.ts";
 import { planTrace, type CaptureWindow } from "../../src/capture/plan.ts";
 import type { RecordedGeneration, RecordedSession } from "../../src/ring/recording.ts";
+import { SealedGeneration } from "../../src/ring/sealed.ts";
 
 /** Generations of one second each, wall clock `from` to `from + count` seconds. */
 function session(id: string, from: number, count: number): RecordedSession {
   const generations = Array.from({ length: count }, (_, i): RecordedGeneration => {
     const start = (from + i) * 1000;
-    return {
-      number: i + 1,
-      bytes: Uint8Array.of(i),
-      byteLength: 1,
+    return new SealedGeneration(i + 1, Uint8Array.of(i), {
       startNs: start * 1e6,
       endNs: (start + 999) * 1e6,
       wallStart: epochMilliseconds(start),
       wallEnd: epochMilliseconds(start + 999),
-    };
+    });
   });
   return { id, header: Uint8Array.of(255), format: "1.26", clock: "snapshot", live: true, generations };
 }

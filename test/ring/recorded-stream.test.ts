@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { BufferPool } from "../../src/base/buffers.ts";
 import { bytes, epochMilliseconds, milliseconds } from "../../src/base/units.ts";
 import { SessionRing } from "../../src/ring/session.ts";
 
@@ -95,5 +96,61 @@ describe("a recorded stream of nine generations", () => {
       expect(kept).toEqual(goRing(history.slice(0, seen), minAgeMs * 1e6, maxBytes));
     }
     expect(seen).toBe(history.length);
+  });
+
+  const generationsOf = (data: Uint8Array): Uint8Array[] => {
+    let offset = 16;
+    return scan(data).map(({ size }) => data.subarray(offset, (offset += size)));
+  };
+  const expected = generationsOf(stream);
+
+  /** Two generations long, its buffers shared, as the agent's are. */
+  const small = (buffers: BufferPool): SessionRing =>
+    new SessionRing({
+      id: "s",
+      limits: { minAge: milliseconds(1500), maxBytes: bytes(1 << 30) },
+      maxGenerationBytes: 1 << 30,
+      buffers,
+    });
+
+  it("uses the bytes of evicted generations again, but those that somebody asked for", () => {
+    const taken = new Set<ArrayBuffer>();
+    class Watched extends BufferPool {
+      override take(length: number): Uint8Array<ArrayBuffer> {
+        const given = super.take(length);
+        taken.add(given.buffer);
+        return given;
+      }
+    }
+    const session = small(new Watched(1 << 24));
+    const copies: Uint8Array[] = [];
+    let lent: Uint8Array | undefined;
+    for (let offset = 0; offset < stream.length; offset += 4096) {
+      for (const generation of session.push(stream.subarray(offset, offset + 4096), epochMilliseconds(0))) {
+        const copy = new Uint8Array(generation.byteLength + 1);
+        generation.copyTo(copy, 1);
+        copies.push(copy.subarray(1));
+        if (copies.length === 3) lent = generation.bytes;
+      }
+    }
+    expect(copies.map((copy, i) => Buffer.compare(copy, expected[i]!))).toEqual(expected.map(() => 0));
+    expect(Buffer.compare(lent!, expected[2]!)).toBe(0);
+    expect(taken.size).toBeLessThan(expected.length - 2);
+  });
+
+  it("gives what one push both completed and evicted", () => {
+    const session = small(new BufferPool(1 << 24));
+    const sealed = session.push(stream, epochMilliseconds(0));
+    expect(sealed.map(({ bytes: held }, i) => Buffer.compare(held, expected[i]!))).toEqual(
+      expected.map(() => 0),
+    );
+  });
+
+  it("tells whoever comes too late that a generation was evicted", () => {
+    const session = small(new BufferPool(1 << 24));
+    const [first] = session.push(stream.subarray(0, 16 + expected[0]!.length), epochMilliseconds(0));
+    session.push(stream.subarray(16 + expected[0]!.length), epochMilliseconds(0));
+    session.push(new Uint8Array(), epochMilliseconds(0));
+    expect(() => first?.bytes).toThrow("evicted");
   });
 });
