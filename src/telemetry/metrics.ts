@@ -14,6 +14,9 @@ import { SignalMetrics } from "./signal-metrics.ts";
 /** Why a discovered address is not watched. */
 const REFUSALS = ["address", "forbidden", "scheme", "labels", "duplicate", "limit"];
 
+/** How often the delay of the event loop is looked at. */
+const LAG_PRECISION_MS = 100;
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #signals: SignalMetrics;
@@ -200,7 +203,8 @@ export class Metrics {
       { version, node },
       1,
     );
-    collectDefaultMetrics({ register: this.#registry });
+    // Every 10 ms, the default, is a hundred wake-ups a second: most of what an idle agent would cost.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: LAG_PRECISION_MS });
     // Gauges that are named like counters, which promtool rightly refuses; the series by type say the same.
     for (const what of ["handles", "requests", "resources"]) {
       this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
