@@ -1,5 +1,6 @@
 import { bytes, milliseconds, type EpochMilliseconds } from "../../base/units.ts";
-import type { RecordedGeneration, RecordedSession } from "../../ring/recording.ts";
+import type { RecordedSession } from "../../ring/recording.ts";
+import { SealedGeneration } from "../../ring/sealed.ts";
 import { SessionRing } from "../../ring/session.ts";
 import type { Files } from "../../store/files.ts";
 import { captureId } from "../../store/id.ts";
@@ -123,7 +124,8 @@ function readGeneration(file: Uint8Array, at: MirroredGeneration): RecordedSessi
   if (recorded === undefined || generation === undefined || more.length > 0) return undefined;
   if (generation.number !== at.number || ring.openBytes > 0) return undefined;
   const { wallStart, wallEnd } = at;
-  const placed: RecordedGeneration = { ...generation, wallStart, wallEnd };
+  const { number, bytes: held, startNs, endNs } = generation;
+  const placed = new SealedGeneration(number, held.slice(), { startNs, endNs, wallStart, wallEnd });
   return { ...recorded, generations: [placed] };
 }
 

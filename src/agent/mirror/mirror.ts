@@ -34,6 +34,17 @@ interface Mirror {
   failing: string | undefined;
 }
 
+/** A generation that is yet to be written. */
+interface Missing {
+  readonly chunks: readonly Uint8Array[];
+  readonly wallEnd: number;
+}
+
+const missingOf = ({ header }: RecordedSession, { bytes, wallEnd }: RecordedGeneration): Missing => ({
+  chunks: [header, bytes],
+  wallEnd,
+});
+
 /**
  * Keeps on the disk what the rings hold, a file a generation: written when it is sealed, removed when it leaves the
  * ring. The ring itself is the queue: a disk that is behind skips what the ring has let go meanwhile, and counts it.
@@ -133,16 +144,19 @@ export class RingMirror {
   }
 
   async #bring(mirror: Mirror): Promise<void> {
-    const wanted = new Map<string, readonly [RecordedSession, RecordedGeneration]>();
+    // The bytes are asked for while the ring has them: what is evicted while the disk is slow is used again otherwise.
+    const wanted = new Map<string, Missing | undefined>();
     for (const session of mirror.watched.recorder.sessions()) {
-      for (const each of session.generations) wanted.set(generationKey(session.id, each), [session, each]);
+      for (const each of session.generations) {
+        const key = generationKey(session.id, each);
+        wanted.set(key, mirror.kept.has(key) ? undefined : missingOf(session, each));
+      }
     }
     try {
       await this.#describe(mirror);
       // The newest first: should the disk be slow, what is skipped is what goes next anyway.
-      for (const [key, [session, generation]] of [...wanted].reverse()) {
-        if (!mirror.kept.has(key) && !this.#isGone(mirror))
-          await this.#write(mirror, key, session, generation);
+      for (const [key, missing] of [...wanted].reverse()) {
+        if (missing !== undefined && !this.#isGone(mirror)) await this.#write(mirror, key, missing);
       }
       mirror.failing = undefined;
     } catch (error) {
@@ -165,18 +179,13 @@ export class RingMirror {
     mirror.described = text;
   }
 
-  async #write(
-    mirror: Mirror,
-    key: string,
-    session: RecordedSession,
-    generation: RecordedGeneration,
-  ): Promise<void> {
-    const chunks = await this.#deps.protect(mirror.watched, [session.header, generation.bytes]);
+  async #write(mirror: Mirror, key: string, missing: Missing): Promise<void> {
+    const chunks = await this.#deps.protect(mirror.watched, missing.chunks);
     const file = generationFile(key, chunks);
     const bytes = await this.#put(`${mirror.folder}/${file}`, chunks);
     mirror.sealed.delete(key);
     if (this.#isGone(mirror)) return;
-    mirror.kept.set(key, { file, bytes, wallEnd: generation.wallEnd });
+    mirror.kept.set(key, { file, bytes, wallEnd: missing.wallEnd });
     this.#bytes += bytes;
   }
 
