@@ -19,7 +19,7 @@ export interface ExplainLimits {
 
 /** A capture of the default ring takes some tenths of a second and 60 MB. */
 export const explainLimits: ExplainLimits = {
-  millis: 5000,
+  millis: 10_000,
   traceBytes: 64 * MiB,
   fileBytes: 8 * MiB,
   heapBytes: 384 * MiB,
