@@ -61,13 +61,31 @@ export class GoroutineTable {
     this.#memory.f64[(this.#at(slot) + Goroutine.seq) >>> 3] = seq;
   }
 
-  /** Whether the goroutine was in a user region or a range: it may leave something behind. */
-  marked(slot: number): boolean {
-    return this.#memory.u8[this.#at(slot) + Goroutine.marked] === 1;
+  /** Whether a bit of `Mark` is set. */
+  marked(slot: number, mark: number): boolean {
+    return (this.#memory.u8[this.#at(slot) + Goroutine.marks]! & mark) !== 0;
   }
 
-  mark(slot: number): void {
-    this.#memory.u8[this.#at(slot) + Goroutine.marked] = 1;
+  setMark(slot: number, mark: number): void {
+    this.#memory.u8[this.#at(slot) + Goroutine.marks]! |= mark;
+  }
+
+  clearMark(slot: number, mark: number): void {
+    this.#memory.u8[this.#at(slot) + Goroutine.marks]! &= ~mark;
+  }
+
+  /** The region of `Mark.region`: the string index of its name, and its task. */
+  regionName(slot: number): number {
+    return this.#memory.i32[(this.#at(slot) + Goroutine.regionName) >>> 2]!;
+  }
+
+  regionTask(slot: number): number {
+    return this.#memory.f64[(this.#at(slot) + Goroutine.regionTask) >>> 3]!;
+  }
+
+  /** Slots that are in use are below it. */
+  get used(): number {
+    return this.#memory.i32[At.used >> 2]!;
   }
 
   /** Slot of a goroutine, 0 if it is not known. */
@@ -97,7 +115,7 @@ export class GoroutineTable {
     f64[(this.#at(slot) + Goroutine.id) >>> 3] = id;
     this.setSeq(slot, seq);
     this.setStatus(slot, status);
-    this.#memory.u8[this.#at(slot) + Goroutine.marked] = 0;
+    this.#memory.u8[this.#at(slot) + Goroutine.marks] = 0;
     this.#link(id, slot);
     return slot;
   }
@@ -120,6 +138,7 @@ export class GoroutineTable {
     i32[(this.#buckets >>> 2) + hole] = 0;
     f64[(this.#at(slot) + Goroutine.id) >>> 3] = -1;
     this.setStatus(slot, 0);
+    this.clearMark(slot, -1);
     const freed = i32[At.freeCount >> 2]!;
     i32[(this.#free.address >>> 2) + freed] = slot;
     i32[At.freeCount >> 2] = freed + 1;
@@ -131,6 +150,7 @@ export class GoroutineTable {
     for (let slot = 0; slot < i32[At.slots >> 2]!; slot++) {
       f64[(this.#at(slot) + Goroutine.id) >>> 3] = -1;
       this.setStatus(slot, 0);
+      this.clearMark(slot, -1);
     }
     i32[At.freeCount >> 2] = 0;
     i32[At.used >> 2] = 1;

@@ -1,6 +1,7 @@
 /** Tasks, regions, logs and labels. From Go's order.go. */
 
-import type { Scheduler } from "../scheduler.ts";
+import { Mark } from "../kernel/layout.ts";
+import type { ActiveRegion, Scheduler } from "../scheduler.ts";
 import { textIndex } from "./ranges.ts";
 
 /** Tasks and regions in progress at once; more are refused. */
@@ -32,6 +33,23 @@ export function advanceTaskEnd(s: Scheduler, task: number, stackId: number): voi
   s.emit(s.type, task, 0, 0, active?.parent ?? -1, name, s.stack(stackId));
 }
 
+/** The list of a goroutine's regions, innermost last; the one in its record goes to it. */
+function regionsOf(s: Scheduler, g: number, slot: number): ActiveRegion[] | undefined {
+  const { goroutines } = s;
+  if (goroutines.marked(slot, Mark.region)) {
+    goroutines.clearMark(slot, Mark.region);
+    goroutines.setMark(slot, Mark.regions);
+    const name = s.generation!.strings.get(goroutines.regionName(slot));
+    s.regions.set(g, [{ task: goroutines.regionTask(slot), name }]);
+  }
+  return s.regions.get(g);
+}
+
+/** A generation ends, and with it its strings: regions in progress are kept by text. */
+export function keepRegions(s: Scheduler): void {
+  for (let slot = 1; slot < s.goroutines.used; slot++) regionsOf(s, s.goroutines.id(slot), slot);
+}
+
 export function advanceRegion(
   s: Scheduler,
   begin: boolean,
@@ -44,9 +62,9 @@ export function advanceRegion(
   const name = s.generation!.strings.get(index);
   const slot = s.goroutines.find(s.g);
   if (slot === 0) throw s.fail(`encountered region without known state for current goroutine ${s.g}`);
-  const list = s.regions.get(s.g);
+  const list = regionsOf(s, s.g, slot);
   if (begin) {
-    s.goroutines.mark(slot);
+    s.goroutines.setMark(slot, Mark.regions);
     if (list === undefined) s.regions.set(s.g, [{ task, name }]);
     else list.push({ task, name });
   } else if (list !== undefined && list.length > 0) {
@@ -57,7 +75,10 @@ export function advanceRegion(
       );
     }
     list.pop();
-    if (list.length === 0) s.regions.delete(s.g);
+    if (list.length === 0) {
+      s.regions.delete(s.g);
+      s.goroutines.clearMark(slot, Mark.regions);
+    }
   }
   s.emit(s.type, task, 0, 0, index, 0, s.stack(stackId));
 }

@@ -1,7 +1,8 @@
 /** Ranges of the garbage collector and of stop-the-world, and metrics. From Go's order.go. */
 
+import { Mark } from "../kernel/layout.ts";
 import { GcPhase } from "../scheduler.ts";
-import type { Scheduler } from "../scheduler.ts";
+import type { ActiveRange, Scheduler } from "../scheduler.ts";
 import { Ev, eventName } from "../spec.ts";
 
 /** GCActive, GCBegin, GCEnd. False: not this cycle's turn yet. */
@@ -65,6 +66,17 @@ export function advanceSweep(s: Scheduler, a: number, b: number): void {
   }
 }
 
+/** The list of a goroutine's ranges; the mark assist in its record goes to it. */
+function rangesOf(s: Scheduler, g: number, slot: number): ActiveRange[] | undefined {
+  const { goroutines } = s;
+  if (goroutines.marked(slot, Mark.assist)) {
+    goroutines.clearMark(slot, Mark.assist);
+    goroutines.setMark(slot, Mark.ranges);
+    s.ranges.set(g, [{ begin: Ev.GCMarkAssistBegin, kind: "" }]);
+  }
+  return s.ranges.get(g);
+}
+
 /** STWBegin and GCMarkAssistBegin: a range of the current goroutine begins. */
 export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: number): void {
   s.requireUser();
@@ -72,11 +84,11 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
   const text = s.generation!.strings.get(kind);
   const slot = s.goroutines.find(s.g);
   if (slot === 0) throw unknownGoroutine(s);
-  const list = s.ranges.get(s.g);
+  const list = rangesOf(s, s.g, slot);
   if (list?.some((range) => range.begin === s.type && range.kind === text) === true) {
     throw s.fail(`discovered event already in-flight when starting event ${eventName(s.type)}`);
   }
-  s.goroutines.mark(slot);
+  s.goroutines.setMark(slot, Mark.ranges);
   const range = { begin: s.type, kind: text };
   if (list === undefined) s.ranges.set(s.g, [range]);
   else list.push(range);
@@ -87,11 +99,11 @@ export function advanceGoRangeBegin(s: Scheduler, kindId: number, stackId: numbe
 export function advanceAssistActive(s: Scheduler, g: number): void {
   const slot = s.goroutines.find(g);
   if (slot === 0) throw s.fail(`uninitialized goroutine ${g} found during ${eventName(s.type)}`);
-  const list = s.ranges.get(g);
+  const list = rangesOf(s, g, slot);
   const active = list?.some((range) => range.begin === Ev.GCMarkAssistBegin) === true;
   if (s.initial) {
     if (active) throw s.fail("found named active range already in first gen");
-    s.goroutines.mark(slot);
+    s.goroutines.setMark(slot, Mark.ranges);
     const range = { begin: Ev.GCMarkAssistBegin, kind: "" };
     if (list === undefined) s.ranges.set(g, [range]);
     else list.push(range);
@@ -102,16 +114,20 @@ export function advanceAssistActive(s: Scheduler, g: number): void {
 /** STWEnd and GCMarkAssistEnd. */
 export function advanceGoRangeEnd(s: Scheduler): void {
   s.requireUser();
-  if (s.goroutines.find(s.g) === 0) throw unknownGoroutine(s);
+  const slot = s.goroutines.find(s.g);
+  if (slot === 0) throw unknownGoroutine(s);
   const begin = s.type === Ev.STWEnd ? Ev.STWBegin : Ev.GCMarkAssistBegin;
-  const list = s.ranges.get(s.g);
+  const list = rangesOf(s, s.g, slot);
   const at = list?.findIndex((range) => range.begin === begin) ?? -1;
   if (list === undefined || at < 0) throw s.fail(`tried to end event ${eventName(begin)}, but not in-flight`);
   const { kind } = list[at]!;
   // The last takes the place of the ended one, as in Go, which matters if two of one kind are in flight.
   list[at] = list.at(-1)!;
   list.pop();
-  if (list.length === 0) s.ranges.delete(s.g);
+  if (list.length === 0) {
+    s.ranges.delete(s.g);
+    s.goroutines.clearMark(slot, Mark.ranges);
+  }
   s.emit(s.type, s.g, 0, 0, textIndex(s, kind), 0, 0);
 }
 

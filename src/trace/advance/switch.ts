@@ -1,11 +1,12 @@
 /** Coroutine switches and cgo callbacks: events that stand for several. From Go's order.go. */
 
+import { Mark } from "../kernel/layout.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { Ev, GoState, GoStatus, ProcState, ProcStatus, eventName } from "../spec.ts";
 
 /** A goroutine is gone: so are its regions and ranges. */
 export function forgetGoroutine(s: Scheduler, id: number, slot: number): void {
-  if (s.goroutines.marked(slot)) {
+  if (s.goroutines.marked(slot, Mark.regions | Mark.ranges)) {
     s.regions.delete(id);
     s.ranges.delete(id);
   }

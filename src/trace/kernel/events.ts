@@ -5,7 +5,7 @@
 
 import { Ev, GoState, GoStatus, ProcState, ProcStatus } from "../spec.ts";
 import type { Expression, Label } from "./assembler.ts";
-import { At, Goroutine, Proc } from "./layout.ts";
+import { At, Goroutine, Mark, Proc } from "./layout.ts";
 import type { Macros } from "./macros.ts";
 
 /** By event number: the code of its regular case. */
@@ -40,6 +40,10 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     row,
     status,
     setStatus,
+    marks,
+    setMarks,
+    requireUser,
+    ownProc,
     unbind,
     require,
   } = macros;
@@ -110,7 +114,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
       f.store("f64", found, Goroutine.id, id);
       f.store("f64", found, Goroutine.seq, seqBase);
       setStatus(found, toStatus);
-      f.store("u8", found, Goroutine.marked, 0);
+      setMarks(found, 0);
       f.store("i32", buckets.add(bucket.shl(2)), 0, slot);
       row(of, { g, subject: id, from: GoState.NotExist, to, arg0: text.float(), stack });
     };
@@ -121,7 +125,12 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
   /** A goroutine in no region or range ends: its bucket is emptied as `GoroutineTable.remove` does. */
   const goDestroy = (irregular: Label): void => {
     require(GoStatus.Running, irregular);
-    f.branchIf(irregular, f.load("u8", current, Goroutine.marked).ne(0));
+    f.branchIf(
+      irregular,
+      marks(current)
+        .and(Mark.regions | Mark.ranges)
+        .ne(0),
+    );
     next.set(position);
     row(Ev.GoDestroy, { g, subject: g, from: GoState.Running, to: GoState.NotExist });
     slot.set(current.sub(goroutines).shr(5));
@@ -148,6 +157,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     f.store("i32", buckets.add(hole.shl(2)), 0, 0);
     f.store("f64", current, Goroutine.id, -1);
     setStatus(current, 0);
+    setMarks(current, 0);
     other.set(f.load("i32", 0, At.freeCount));
     f.store("i32", f.load("i32", 0, At.free).add(other.shl(2)), 0, slot);
     f.store("i32", 0, At.freeCount, other.add(1));
@@ -158,7 +168,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     require(GoStatus.Running, irregular);
     readArguments(2, irregular);
     stackOf(args[1], irregular);
-    proc.set(f.load("i32", 0, At.procs).add(p.shl(4)));
+    ownProc();
     seq.set(args[0].float().add(seqBase));
     f.branchIf(irregular, f.load("f64", proc, Proc.seq).add(1).ne(seq));
     setStatus(current, GoStatus.Syscall);
@@ -169,7 +179,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
 
   const syscallEnd = (irregular: Label): void => {
     require(GoStatus.Syscall, irregular);
-    proc.set(f.load("i32", 0, At.procs).add(p.shl(4)));
+    ownProc();
     f.branchIf(irregular, f.load("u8", proc, Proc.status).ne(ProcStatus.Syscall));
     next.set(position);
     setStatus(current, GoStatus.Running);
@@ -181,7 +191,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
   const syscallEndBlocked = (irregular: Label): void => {
     f.branchIf(irregular, status(current).ne(GoStatus.Syscall));
     f.when(p.ne(-1), () => {
-      proc.set(f.load("i32", 0, At.procs).add(p.shl(4)));
+      ownProc();
       f.branchIf(irregular, f.load("u8", proc, Proc.status).eq(ProcStatus.Syscall));
     });
     next.set(position);
@@ -206,7 +216,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
 
   const procStop = (irregular: Label): void => {
     f.branchIf(irregular, p.eq(-1));
-    proc.set(f.load("i32", 0, At.procs).add(p.shl(4)));
+    ownProc();
     f.branchIf(irregular, f.load("u8", proc, Proc.status).ne(ProcStatus.Running));
     next.set(position);
     f.store("u8", proc, Proc.status, ProcStatus.Idle);
@@ -223,6 +233,92 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
       row(of, { g, subject: -1, from: 0, to: 0, arg0: args[0].float() });
     };
 
+  const label = (irregular: Label): void => {
+    f.branchIf(irregular, p.eq(-1).or(g.eq(-1)));
+    readArguments(1, irregular);
+    index(text, args[0], At.strings, At.stringCount, irregular);
+    row(Ev.GoLabel, { g, subject: g, from: 0, to: 0, arg0: text.float() });
+  };
+
+  const log = (irregular: Label): void => {
+    f.branchIf(irregular, p.eq(-1).or(g.eq(-1)));
+    readArguments(4, irregular);
+    index(text, args[1], At.strings, At.stringCount, irregular);
+    index(other, args[2], At.strings, At.stringCount, irregular);
+    stackOf(args[3], irregular);
+    const columns = { from: 0, to: 0, arg0: text.float(), arg1: other.float(), stack };
+    row(Ev.UserLog, { g, subject: args[0].float(), ...columns });
+  };
+
+  /** A goroutine's only region is kept in its record. */
+  const regionBegin = (irregular: Label): void => {
+    requireUser(irregular);
+    other.set(marks(current));
+    f.branchIf(irregular, other.and(Mark.regions | Mark.region).ne(0));
+    readArguments(3, irregular);
+    index(text, args[1], At.strings, At.stringCount, irregular);
+    stackOf(args[2], irregular);
+    setMarks(current, other.or(Mark.region));
+    f.store("i32", current, Goroutine.regionName, text);
+    f.store("f64", current, Goroutine.regionTask, args[0].float());
+    row(Ev.UserRegionBegin, { g, subject: args[0].float(), from: 0, to: 0, arg0: text.float(), stack });
+  };
+
+  /** A region that is in no record and no list began before the trace did. */
+  const regionEnd = (irregular: Label): void => {
+    requireUser(irregular);
+    other.set(marks(current));
+    f.branchIf(irregular, other.and(Mark.regions).ne(0));
+    readArguments(3, irregular);
+    index(text, args[1], At.strings, At.stringCount, irregular);
+    stackOf(args[2], irregular);
+    f.when(other.and(Mark.region).ne(0), () => {
+      f.branchIf(irregular, f.load("i32", current, Goroutine.regionName).ne(text));
+      f.branchIf(irregular, f.load("f64", current, Goroutine.regionTask).ne(args[0].float()));
+      setMarks(current, other.xor(Mark.region));
+    });
+    row(Ev.UserRegionEnd, { g, subject: args[0].float(), from: 0, to: 0, arg0: text.float(), stack });
+  };
+
+  const assistBegin = (irregular: Label): void => {
+    requireUser(irregular);
+    other.set(marks(current));
+    f.branchIf(irregular, other.and(Mark.ranges | Mark.assist).ne(0));
+    readArguments(1, irregular);
+    stackOf(args[0], irregular);
+    setMarks(current, other.or(Mark.assist));
+    row(Ev.GCMarkAssistBegin, { g, subject: g, from: 0, to: 0, stack });
+  };
+
+  const assistEnd = (irregular: Label): void => {
+    requireUser(irregular);
+    other.set(marks(current));
+    f.branchIf(irregular, other.and(Mark.ranges | Mark.assist).ne(Mark.assist));
+    next.set(position);
+    setMarks(current, other.xor(Mark.assist));
+    row(Ev.GCMarkAssistEnd, { g, subject: g, from: 0, to: 0 });
+  };
+
+  const sweepBegin = (irregular: Label): void => {
+    f.branchIf(irregular, p.eq(-1));
+    ownProc();
+    f.branchIf(irregular, f.load("u8", proc, Proc.sweeping).ne(0));
+    readArguments(1, irregular);
+    stackOf(args[0], irregular);
+    f.store("u8", proc, Proc.sweeping, 1);
+    row(Ev.GCSweepBegin, { g, subject: p.float(), from: 0, to: 0, stack });
+  };
+
+  const sweepEnd = (irregular: Label): void => {
+    f.branchIf(irregular, p.eq(-1));
+    ownProc();
+    f.branchIf(irregular, f.load("u8", proc, Proc.sweeping).ne(1));
+    readArguments(2, irregular);
+    f.store("u8", proc, Proc.sweeping, 0);
+    const columns = { from: 0, to: 0, arg0: args[0].float(), arg1: args[1].float() };
+    row(Ev.GCSweepEnd, { g, subject: p.float(), ...columns });
+  };
+
   return new Map([
     [Ev.GoStart, goStart],
     [Ev.GoUnblock, goUnblock],
@@ -236,6 +332,14 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     [Ev.GoSyscallEndBlocked, syscallEndBlocked],
     [Ev.ProcStart, procStart],
     [Ev.ProcStop, procStop],
+    [Ev.GCSweepBegin, sweepBegin],
+    [Ev.GCSweepEnd, sweepEnd],
+    [Ev.GCMarkAssistBegin, assistBegin],
+    [Ev.GCMarkAssistEnd, assistEnd],
+    [Ev.GoLabel, label],
+    [Ev.UserRegionBegin, regionBegin],
+    [Ev.UserRegionEnd, regionEnd],
+    [Ev.UserLog, log],
     [Ev.HeapAlloc, metric(Ev.HeapAlloc)],
     [Ev.HeapGoal, metric(Ev.HeapGoal)],
   ]);

@@ -35,7 +35,22 @@ export const At = {
 } as const;
 
 /** A goroutine's record. Slot 0 stands for none: its id is −1 and its status 0, always. */
-export const Goroutine = { size: 32, id: 0, seq: 8, status: 16, marked: 17 } as const;
+export const Goroutine = {
+  size: 32,
+  id: 0,
+  seq: 8,
+  status: 16,
+  /** Bits of `Mark`. */
+  marks: 17,
+  /** The region it is in, if `Mark.region`: string index of its name, and its task. */
+  regionName: 20,
+  regionTask: 24,
+} as const;
+/**
+ * What a goroutine is in. The usual case is in its record (one region that began in this generation; a mark assist), any
+ * other in the scheduler's lists, which a record's goes to as soon as it is not alone.
+ */
+export const Mark = { regions: 1, ranges: 2, assist: 4, region: 8 } as const;
 /** A proc's record. */
 export const Proc = { size: 16, seq: 0, status: 8, sweeping: 9 } as const;
 /** A thread's record. Slot 0 is "no thread". */

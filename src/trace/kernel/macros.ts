@@ -16,6 +16,8 @@ interface RowColumns {
   readonly from: number;
   readonly to: number;
   readonly arg0?: Expression;
+  /** Where it is missing, the column is 0 already. */
+  readonly arg1?: Expression;
   readonly stack?: Local;
 }
 
@@ -54,8 +56,8 @@ export function makeMacros() {
 
   // The event's arguments, and what is found by them.
   const word = f.local("i64");
-  const ends = [f.local("i64"), f.local("i64"), f.local("i64")] as const;
-  const args = [f.local("i64"), f.local("i64"), f.local("i64")] as const;
+  const ends = [f.local("i64"), f.local("i64"), f.local("i64"), f.local("i64")] as const;
+  const args = [f.local("i64"), f.local("i64"), f.local("i64"), f.local("i64")] as const;
   const next = f.local("i32");
   const id = f.local("f64");
   const seq = f.local("f64");
@@ -83,7 +85,7 @@ export function makeMacros() {
   const upToLowest = (bits: Local): Expression => bits.xor(bits.sub(1));
 
   /** Reads varints of eight bytes in all at `position`; the position after them is in `next`. */
-  const readArguments = (count: 1 | 2 | 3, irregular: Label): void => {
+  const readArguments = (count: 1 | 2 | 3 | 4, irregular: Label): void => {
     word.set(f.load("i64", position));
     ends[0].set(endBits());
     for (let i = 1; i < count; i++) ends[i]!.set(ends[i - 1]!.and(ends[i - 1]!.sub(1)));
@@ -130,6 +132,7 @@ export function makeMacros() {
     f.store("f64", by8, Column.m, m);
     f.store("f64", by8, Column.subject, columns.subject);
     f.store("f64", by8, Column.arg0, columns.arg0 ?? 0);
+    if (columns.arg1 !== undefined) f.store("f64", by8, Column.arg1, columns.arg1);
     f.store("i32", by4, Column.p, p);
     f.store("i32", by4, Column.stack, columns.stack ?? 0);
     f.store("u8", rows, Column.type, of);
@@ -140,13 +143,21 @@ export function makeMacros() {
 
   const status = (record: Local): Expression => f.load("u8", record, Goroutine.status);
   const setStatus = (record: Local, value: number): void => f.store("u8", record, Goroutine.status, value);
+  const marks = (record: Local): Expression => f.load("u8", record, Goroutine.marks);
+  const setMarks = (record: Local, value: Expression | number): void =>
+    f.store("u8", record, Goroutine.marks, value);
   const unbind = (): void => {
     g.set(-1);
     current.set(goroutines);
   };
+  /** The record of the thread's proc. */
+  const ownProc = (): void => proc.set(f.load("i32", 0, At.procs).add(p.shl(4)));
   /** The thread has a proc and its goroutine this status. */
   const require = (wanted: number, irregular: Label): void =>
     f.branchIf(irregular, p.eq(-1).or(status(current).ne(wanted)));
+
+  /** The thread has a proc and a goroutine that is known. */
+  const requireUser = (irregular: Label): void => f.branchIf(irregular, p.eq(-1).or(current.eq(goroutines)));
 
   return {
     f,
@@ -182,6 +193,7 @@ export function makeMacros() {
     slot,
     found,
     proc,
+    ownProc,
     stack,
     text,
     other,
@@ -197,8 +209,11 @@ export function makeMacros() {
     row,
     status,
     setStatus,
+    marks,
+    setMarks,
     unbind,
     require,
+    requireUser,
     index,
   };
 }
