@@ -27,7 +27,7 @@ export interface TraceNotice {
 export interface DecoderOptions {
   /** `strict` (default): the verdict of Go's reader. `tolerant`: reset at what is broken or missing, and go on. */
   readonly mode?: "strict" | "tolerant";
-  /** Rows in a batch of columns, at most and by default 4096. */
+  /** Rows in a batch of columns, at most and by default `DEFAULT_BATCH_ROWS`. */
   readonly batchRows?: number;
   /** Give each batch columns of its own, to keep or transfer. Otherwise the same are filled again. */
   readonly freshBatches?: boolean;
@@ -112,6 +112,11 @@ export class GenerationDecoder {
       yield* this.finish();
       throw raw.cut;
     }
+  }
+
+  /** Gives the decoder's memory to the next one that is made. The rows given out are no longer valid. */
+  release(): void {
+    this.#ordering.scheduler.memory.release();
   }
 
   /** The Sync row Go ends a trace with. */

@@ -25,6 +25,8 @@ import { joinWords } from "./varint.ts";
 /** A generation of more bytes is refused (`limit`); a busy 64-core server writes some 100 MB a second. */
 export const DEFAULT_MAX_GENERATION_BYTES = 1 << 30;
 
+const FIRST_BUFFER_BYTES = 1 << 16;
+
 export interface FramingOptions {
   readonly maxGenerationBytes?: number;
   /**
@@ -74,7 +76,7 @@ export class Framing {
   #version: TraceVersion | undefined;
 
   /** Bytes not yet given out: `#buffer[#start..#filled)`; batches up to `#scanned` are in `#batches`. */
-  #buffer: Uint8Array = new Uint8Array(1 << 16);
+  #buffer: Uint8Array = new Uint8Array(0);
   #start = 0;
   #scanned = 0;
   #filled = 0;
@@ -366,7 +368,9 @@ export class Framing {
     }));
     if (needed > this.#buffer.length) {
       // Half as much again: a generation is about as long as the one before, so this happens a few times a stream.
-      const larger = new Uint8Array(Math.max(needed, Math.ceil(this.#buffer.length * 1.5)));
+      const larger = new Uint8Array(
+        Math.max(needed, FIRST_BUFFER_BYTES, Math.ceil(this.#buffer.length * 1.5)),
+      );
       larger.set(this.#buffer.subarray(0, this.#filled));
       this.#buffer = larger;
     }

@@ -92,6 +92,13 @@ export class TraceReader {
     yield* decoder.finish();
   }
 
+  /** The reader and its rows are not used any more: its memory may be used again. */
+  release(): void {
+    this.#failed = true;
+    this.#decoder?.release();
+    this.#decoder = undefined;
+  }
+
   *#decodeAll(
     generations: Generator<RawGeneration, void, undefined>,
   ): Generator<EventColumns, void, undefined> {
@@ -150,8 +157,12 @@ export function* readTrace(
     return;
   }
   const reader = new TraceReader(options);
-  yield* reader.pushWhole(bytes);
-  yield* reader.end();
+  try {
+    yield* reader.pushWhole(bytes);
+    yield* reader.end();
+  } finally {
+    reader.release();
+  }
 }
 
 /** Reads a v1 trace, which has no generations: all of it can be read, or a tolerant reader has nothing. */

@@ -59,8 +59,8 @@ export const Thread = { size: 32, id: 0, goroutine: 8, goroutineSlot: 16, proc: 
 export const Cursor = { size: 32, time: 0, position: 8, end: 12, type: 16, thread: 20 } as const;
 
 /** Rows the kernel makes room for. */
-export const MAX_ROWS = 4096;
-/** Columns begin at different places of a cache's sets: 4096 rows are a power of two, and eleven are written at once. */
+export const MAX_ROWS = 2048;
+/** Columns begin at different places of a cache's sets: the rows are a power of two, and eleven columns are written at once. */
 const STAGGER = 5 * 64;
 const COLUMNS = 1024;
 

@@ -6,12 +6,17 @@
  * It only grows, to a multiple: what is allocated stays at its address, what was outgrown is not used again.
  */
 
+import { TraceFormatError } from "../error.ts";
 import { kernelModule } from "./kernel.ts";
 import { TABLES } from "./layout.ts";
 
 const PAGE = 65_536;
-/** Pages at first: the rows' columns, and tables of a small trace. */
-const FIRST_PAGES = 8;
+/** What addresses of 32 bits reach. */
+const MAX_PAGES = 65_536;
+/** Pages at first: room for what most traces need. What is not used is not resident. */
+const FIRST_PAGES = 32;
+/** A memory that was released is kept for the next reader if it has at most this many bytes. */
+const MAX_SPARE_BYTES = 16 << 20;
 
 /** Of the two compilations (with the types of a browser and of Node) one knows WebAssembly. */
 interface Wasm {
@@ -35,18 +40,40 @@ function engine(): Wasm | undefined {
   return compiled === null ? undefined : wasm;
 }
 
+/** What the kernel's module exports. */
+interface Kernel {
+  readonly run: (until: number) => number;
+}
+
+/** A memory with a kernel on it, if there is one. */
+interface Block {
+  readonly buffer: ArrayBuffer;
+  readonly run: Kernel["run"] | undefined;
+  /** Bytes below it may not be 0. */
+  used: number;
+}
+
+/** The last memory that was released: making one costs as much as reading some 10,000 events. */
+let spare: Block | undefined;
+
 export class LinearMemory {
   u8!: Uint8Array;
   i32!: Int32Array;
   f64!: Float64Array;
   /** The kernel (see `Exit`), if there is one. */
-  run: ((until: number) => number) | undefined;
+  run: Kernel["run"] | undefined;
   /** Called when the memory grew: views of it are of the old one. */
   onGrowth: () => void = () => {};
+  #block!: Block;
   #end = TABLES;
 
   constructor() {
-    this.#make(FIRST_PAGES);
+    if (spare === undefined) this.#use(makeBlock(FIRST_PAGES));
+    else {
+      this.#use(spare);
+      spare = undefined;
+      this.u8.fill(0, 0, TABLES);
+    }
   }
 
   /** Room of some bytes, all 0, at a multiple of a cache line. */
@@ -56,27 +83,40 @@ export class LinearMemory {
     if (this.#end > this.u8.length) {
       const old = this.u8;
       // Another memory, not a grown one: growing would detach the views that others have, of rows not least.
-      this.#make(Math.ceil(Math.max(this.#end, old.length * 2) / PAGE));
-      this.u8.set(old);
+      const pages = Math.ceil(this.#end / PAGE);
+      if (pages > MAX_PAGES)
+        throw new TraceFormatError(
+          "limit",
+          "the goroutines and batches of a generation take more than 4 GiB",
+        );
+      this.#use(makeBlock(Math.min(MAX_PAGES, Math.max(pages, (old.length / PAGE) * 2))));
+      this.u8.set(old.subarray(0, address));
       this.onGrowth();
-    }
+    } else this.u8.fill(0, address, Math.min(this.#end, Math.max(address, this.#block.used)));
     return address;
   }
 
-  #make(pages: number): void {
-    const wasm = engine();
-    let buffer: ArrayBuffer;
-    if (wasm === undefined) buffer = new ArrayBuffer(pages * PAGE);
-    else {
-      const memory = new wasm.Memory({ initial: pages });
-      const { exports } = new wasm.Instance(compiled!, { env: { memory } });
-      this.run = (exports as { readonly run: (until: number) => number }).run;
-      buffer = memory.buffer;
-    }
-    this.u8 = new Uint8Array(buffer);
-    this.i32 = new Int32Array(buffer);
-    this.f64 = new Float64Array(buffer);
+  /** This memory is not used any more; the next that is made may be of the same bytes. */
+  release(): void {
+    this.#block.used = Math.max(this.#block.used, this.#end);
+    if (this.u8.length <= MAX_SPARE_BYTES) spare = this.#block;
   }
+
+  #use(block: Block): void {
+    this.#block = block;
+    this.run = block.run;
+    this.u8 = new Uint8Array(block.buffer);
+    this.i32 = new Int32Array(block.buffer);
+    this.f64 = new Float64Array(block.buffer);
+  }
+}
+
+function makeBlock(pages: number): Block {
+  const wasm = engine();
+  if (wasm === undefined) return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
+  const memory = new wasm.Memory({ initial: pages });
+  const { exports } = new wasm.Instance(compiled!, { env: { memory } });
+  return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
 }
 
 /** An allocation that is made anew, larger, when it is outgrown. Its address may change, what is in it is kept. */
