@@ -29,7 +29,7 @@ interface Resource {
   readonly kind: string;
   readonly data?: Readonly<Record<string, string>>;
   readonly rules?: readonly { readonly resources?: readonly string[]; readonly verbs?: readonly string[] }[];
-  readonly spec?: { readonly template?: { readonly spec?: PodSpec } };
+  readonly spec?: { readonly replicas?: number; readonly template?: { readonly spec?: PodSpec } };
 }
 
 interface PodSpec {
@@ -40,7 +40,13 @@ interface PodSpec {
 interface Container {
   readonly name: string;
   readonly image: string;
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly EnvironmentVariable[];
+}
+
+interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath?: string } };
 }
 
 async function build(name: string): Promise<Resource[]> {
@@ -112,6 +118,18 @@ describe.skipIf(skip)("config/kubernetes", { timeout: 120_000 }, () => {
     expect(await excessKeys([misspelt])).toMatch(/serviceAcountName/);
     const stringPort = JSON.parse(text.replace('"containerPort":7099', '"containerPort":"7099"')) as never;
     expect(() => new DaemonSet(stringPort).validate()).toThrow(/containerPort/);
+  });
+
+  it("namespace: has as many shards as agents, and each agent has its own", () => {
+    const set = (built.get("namespace") ?? []).find(({ kind }) => kind === "StatefulSet");
+    const env = new Map(
+      set?.spec?.template?.spec?.containers[0]?.env?.map((variable) => [variable.name, variable]),
+    );
+    expect(set?.spec?.replicas).toBeGreaterThan(1);
+    expect(env.get("SHARDS")?.value).toBe(String(set?.spec?.replicas));
+    expect(env.get("SHARD")?.valueFrom?.fieldRef?.fieldPath).toBe(
+      "metadata.labels['apps.kubernetes.io/pod-index']",
+    );
   });
 
   it.each([

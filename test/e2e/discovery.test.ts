@@ -6,15 +6,18 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startAgent, type RunningAgent } from "../support/agent.ts";
 import { createAuthority, opensslUnavailable } from "../support/certificates.ts";
-import { buildGo, goUnavailable } from "../support/go.ts";
+import { dnsUnavailable, startDns } from "../support/dns.ts";
+import { goUnavailable } from "../support/go.ts";
 import { KubeApi, podOf } from "../support/kube-api.ts";
-import { start } from "../support/process.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { startShop, type Shop } from "../support/shop.ts";
 
 const skip = requireOrSkip(
   "discovery beside real Go services",
-  (await goUnavailable()) ?? (await goUnavailable("1.22")) ?? (await opensslUnavailable()),
+  (await goUnavailable()) ??
+    (await goUnavailable("1.22")) ??
+    (await opensslUnavailable()) ??
+    (await dnsUnavailable()),
 );
 
 const open: AsyncDisposable[] = [];
@@ -152,6 +155,38 @@ scrape_configs:
     expect(api.requests.filter((path) => !path.includes("watch=1"))).toHaveLength(1);
   });
 
+  it("follows the DNS: a service's records come and go, and with them its targets", async () => {
+    const shops = await Promise.all([
+      startShop({ args: ["-load", "20"] }),
+      startShop({ version: "1.22", args: ["-load", "20"] }),
+    ]);
+    shops.forEach(keep);
+    const record = (shop: Shop): string =>
+      `srv-host=_pprof._tcp.shop.test,localhost,${new URL(shop.debugUrl).port}`;
+    const name = (shop: Shop): string => `dns@localhost:${new URL(shop.debugUrl).port}`;
+    const [one, two] = shops;
+    const dns = keep(await startDns([record(one)]));
+    const agent = keep(
+      await startAgent({
+        config: `
+scrape_configs:
+  - job_name: dns
+    dns_sd_configs:
+      - names: [_pprof._tcp.shop.test]
+        nameservers: ["${dns.address}"]
+        refresh_interval: 500ms
+        allow_loopback: true
+`,
+      }),
+    );
+    await sealed(agent, name(one));
+    await dns.serve([record(one), record(two)]);
+    await sealed(agent, name(two));
+    await dns.serve([record(two)]);
+    await expect.poll(() => names(agent), { timeout: 20_000 }).toEqual([name(two)]);
+    expect((await agent.get("/metrics")).text).not.toMatch(`target="${name(one)}"`);
+  });
+
   it("does not go where a list of others must not lead it, and counts what it refused", async () => {
     const shop = keep(await startShop());
     const targets = [
@@ -195,67 +230,5 @@ scrape_configs:
     await agent.post("/-/reload");
     await sealed(agent, `listed@${hostOf(shop)}`);
     expect(await names(agent)).toEqual([`listed@${hostOf(shop)}`, "listed@localhost:1"].sort());
-  });
-
-  it("records through mTLS with a token that is rotated, and over a unix socket", async () => {
-    const binary = await buildGo("test/go/tlspprof");
-    const authority = await createAuthority(folder);
-    const server = await authority.issue("server", ["DNS:shop.test"]);
-    await authority.issue("client");
-    const token = join(folder, "token");
-    await writeFile(token, "first");
-    const socket = join(folder, "pprof.sock");
-    const launch = async (...args: string[]) => {
-      const child = await start(binary, args);
-      keep(child);
-      const line = await child.line((text) => text.startsWith("listening "));
-      return { child, address: line.slice("listening ".length) };
-    };
-    const tls = [
-      "-cert",
-      server.cert,
-      "-key",
-      server.key,
-      "-client-ca",
-      authority.cert,
-      "-token-file",
-      token,
-    ];
-    const secure = await launch("-addr", "[::1]:0", ...tls);
-    await launch("-network", "unix", "-addr", socket);
-    const config = `
-scrape_configs:
-  - job_name: secure
-    scheme: https
-    static_configs: [{ targets: ["${secure.address}"] }]
-    authorization: { credentials_file: ${token} }
-    tls_config:
-      ca_file: ${authority.cert}
-      cert_file: ${folder}/client.crt
-      key_file: ${folder}/client.key
-      server_name: shop.test
-    http_headers: { X-Tenant: { values: [ours] } }
-  - job_name: socket
-    static_configs: [{ targets: ["unix:${socket}"] }]
-`;
-    const agent = keep(await startAgent({ config }));
-    await Promise.all([sealed(agent, `secure@${secure.address}`), sealed(agent, `socket@unix:${socket}`)]);
-    await secure.child.line((line) => line === "request HTTP/1.1 /debug/pprof/trace tenant=ours");
-
-    await writeFile(token, "second");
-    expect((await agent.post("/api/v1/targets/secure/capture?before=1s&after=0s")).status).toBe(202);
-    const done = await agent.event((line) => line.event === "capture.completed");
-    expect(done["omitted"]).toEqual([]);
-    expect((await agent.post("/api/v1/targets/socket/capture?before=1s&after=0s")).status).toBe(202);
-    const other = await agent.event(
-      (line) => line.event === "capture.completed" && line["id"] !== done["id"],
-    );
-    expect(other["omitted"]).toEqual([]);
-    expect(
-      agent
-        .events()
-        .map((line) => JSON.stringify(line))
-        .join(),
-    ).not.toMatch(/"(first|second)"/);
   });
 });

@@ -79,7 +79,53 @@ describe.each(["1.25", "1.26", "1.27"] as const)(
 
 const skip = requireOrSkip("sources beside a real Go service", await goUnavailable("1.26"));
 
+describe.each(["1.21", "1.22", "1.26"] as const)("windows of a Go %s service", async (version) => {
+  const skipped = requireOrSkip(`polling a service of Go ${version}`, await goUnavailable(version));
+
+  it.skipIf(skipped)(
+    "are read with the tracer free in between, and captured as traces of their own",
+    { timeout: 90_000 },
+    async () => {
+      const shop = keep(await startShop({ version, args: ["-load", "40"] }));
+      // Go 1.21 is asked for a stream, and recognised as one that cannot be cut.
+      const mode = version === "1.21" ? "stream" : "poll";
+      const trace = `{ mode: ${mode}, window: 1s, interval: 4s }`;
+      const agent = keep(await startAgent({ config: watching(shop, trace) }));
+      const sessions = (): ReadonlySet<unknown> => new Set(sealed(agent).map((line) => line["session"]));
+      await expect.poll(() => sessions().size, { timeout: 60_000 }).toBeGreaterThanOrEqual(2);
+      expect((await agent.targets())[0]).toMatchObject({ mode: "poll" });
+      const direct = async (): Promise<number> => {
+        const answer = await fetch(`${shop.debugUrl}/debug/pprof/trace?seconds=0.1`);
+        await answer.arrayBuffer();
+        return answer.status;
+      };
+      await expect.poll(direct, { timeout: 20_000 }).toBe(200);
+
+      const answer = await agent.post("/api/v1/targets/shop/capture?before=5s&after=0s");
+      const { id } = JSON.parse(answer.text) as { id: string };
+      const file = await storedTrace(agent, (line) => line["id"] === id);
+      const dump = await goToolTrace(file, { version });
+      expect(dump.exitCode, dump.stderr).toBe(0);
+      expect(dump.lineCount).toBeGreaterThan(100);
+    },
+  );
+});
+
 describe.skipIf(skip)("trace.mode: snapshot", { timeout: 60_000 }, () => {
+  it("is what a flight recorder's endpoint needs: as a stream it is not asked again and again, and the log says why", async () => {
+    const shop = keep(await recording("1.26"));
+    const agent = keep(
+      await startAgent({ config: watching(shop, "{ path: /debug/flightrecorder, interval: 1h }") }),
+    );
+    const refused = await agent.event((line) => line.event === "stream.refused");
+    expect(refused).toMatchObject({ code: "scrape_unsupported", level: "warn", retry_in_ms: 3_600_000 });
+    expect(String(refused["hint"])).toMatch(/trace\.mode snapshot/);
+    expect(agent.events().filter((line) => line.event === "stream.opened").length).toBeLessThan(20);
+    // What it sent was a trace, so it is kept.
+    expect((await agent.targets())[0]).toMatchObject({ state: "waiting", trace_format: "1.26" });
+    expect(sealed(agent).length).toBeGreaterThan(0);
+  });
+
   it("asks only when a capture wants it, by POST as well, and leaves the stream's slot alone", async () => {
     const shop = keep(await recording("1.26"));
     const agent = keep(
@@ -116,7 +162,8 @@ describe.skipIf(skip)("trace.mode: file", { timeout: 60_000 }, () => {
       await startAgent({
         config: watching(
           shop,
-          "{ mode: file, folder: $FOLDER/dropped, interval: 200ms }",
+          // Below the configuration's folder, wherever the agent was started.
+          "{ mode: file, folder: dropped, interval: 200ms }",
           `
 triggers:
   - name: dropped

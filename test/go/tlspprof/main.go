@@ -1,10 +1,12 @@
 // Command tlspprof serves net/http/pprof the ways a careful team does: with TLS, asking for a client certificate, asking
-// for a token, on IPv6, or on a unix socket. It prints the address it listens on.
+// for a token, on IPv6, on a unix socket, or with a WriteTimeout. It has every profile that its Go has, and one of its own.
+// It prints the address it listens on, each connection and each request.
 package main
 
 import (
 	"crypto/tls"
 	"crypto/x509"
+	_ "expvar"
 	"flag"
 	"fmt"
 	"log"
@@ -12,7 +14,10 @@ import (
 	"net/http"
 	_ "net/http/pprof"
 	"os"
+	"runtime"
+	"runtime/pprof"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,6 +28,7 @@ func main() {
 	key := flag.String("key", "", "its key")
 	clientCA := flag.String("client-ca", "", "ask for client certificates of this authority")
 	tokenFile := flag.String("token-file", "", "ask for this bearer token; read at each request")
+	writeTimeout := flag.Duration("write-timeout", 0, "WriteTimeout of the server")
 	userinfo := flag.String("basic", "", "ask for user:password")
 	flag.Parse()
 
@@ -50,7 +56,16 @@ func main() {
 		fmt.Printf("request %s %s tenant=%s\n", r.Proto, r.URL.Path, r.Header.Get("X-Tenant"))
 		http.DefaultServeMux.ServeHTTP(w, r)
 	}
-	log.Fatal(http.Serve(listener, http.HandlerFunc(guard)))
+	server := &http.Server{
+		Handler:      http.HandlerFunc(guard),
+		WriteTimeout: *writeTimeout,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				fmt.Println("connection")
+			}
+		},
+	}
+	log.Fatal(server.Serve(listener))
 }
 
 // tlsConfig reads the server's certificate anew for each connection.
@@ -73,11 +88,31 @@ func tlsConfig(cert, key, clientCA string) *tls.Config {
 	return config
 }
 
-// work keeps the trace from being empty.
+// work keeps the trace and the profiles from being empty: it computes, waits for a lock, leaks a goroutine,
+// and has a profile of its own.
 func work() {
+	runtime.SetMutexProfileFraction(1)
+	runtime.SetBlockProfileRate(1)
+	go func() { <-make(chan struct{}) }()
+	orders := pprof.NewProfile("example.com/shop/orders")
+	orders.Add(&orders, 0)
+	var mu sync.Mutex
 	for range time.Tick(10 * time.Millisecond) {
+		mu.Lock()
 		done := make(chan struct{})
-		go close(done)
+		go func() {
+			mu.Lock()
+			mu.Unlock()
+			close(done)
+		}()
+		spin(time.Millisecond)
+		mu.Unlock()
 		<-done
+	}
+}
+
+// spin keeps a processor busy.
+func spin(d time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
 	}
 }
