@@ -47,11 +47,15 @@ export async function stop({ child }) {
   await gone;
 }
 
-/** Builds a Go program: the example shop, or one of this folder's. Returns the binary's path. */
-export function buildGo(name) {
-  const binary = join(folder, name);
+/**
+ * Builds a Go program: the example shop, or one of this folder's. Returns the binary's path.
+ *
+ * @param toolchain the Go that builds it, such as `go1.22.12`; the machine's own when absent.
+ */
+export function buildGo(name, toolchain = "local") {
+  const binary = join(folder, `${name}-${toolchain}`);
   const cwd = name === "shop" ? join(root, "examples", "shop") : join(import.meta.dirname, name);
-  const env = { ...process.env, GOWORK: "off", GOFLAGS: "-buildvcs=false" };
+  const env = { ...process.env, GOWORK: "off", GOFLAGS: "-buildvcs=false", GOTOOLCHAIN: toolchain };
   execFileSync("go", ["build", "-o", binary, "."], { cwd, env });
   return binary;
 }
