@@ -1,12 +1,23 @@
-import { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  createWriteStream,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { startAgent, type RunningAgent } from "../support/agent.ts";
 import { goUnavailable, goVersionString } from "../support/go.ts";
+import { run } from "../support/process.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { startShop, type Shop } from "../support/shop.ts";
 
-const skip = requireOrSkip("what is read beside the trace of a real Go service", await goUnavailable());
+const skip = requireOrSkip(
+  "what is read beside the trace of a real Go service",
+  (await goUnavailable()) ?? (await goUnavailable("1.22")),
+);
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -98,13 +109,59 @@ describe.skipIf(skip)("what is read beside the trace", { timeout: 90_000 }, () =
     await fired(agent, "restarted");
   });
 
+  it("follows schedtrace lines from a named pipe, as Docker's log driver writes them", async () => {
+    const env = { GODEBUG: "schedtrace=200" };
+    const shop = keep(await startShop({ version: "1.22", args: ["-load", "20"], env }));
+    const agent = keep(
+      await startAgent({
+        config: watching(
+          shop,
+          `    schedtrace: { file: pipe }`,
+          rule("threads", `{ signal: schedtrace_threads, above: 1 }`),
+        ),
+      }),
+    );
+    const pipe = join(agent.folder, "pipe");
+    expect(await run("mkfifo", [pipe])).toMatchObject({ exitCode: 0 });
+    const writer = createWriteStream(pipe);
+    shop.child.onLine((stream, line) => {
+      const time = new Date().toISOString();
+      if (stream === "stderr") writer.write(`${JSON.stringify({ log: `${line}\n`, stream, time })}\n`);
+    });
+    await fired(agent, "threads");
+    writer.destroy();
+  });
+
+  it("is all there is where the trace is off: the agent is ready, and captures hold profiles", async () => {
+    const shop = keep(await startShop({ version: "1.22", args: ["-load", "20"] }));
+    const agent = keep(
+      await startAgent({
+        config: watching(
+          shop,
+          `
+    trace: { mode: off }
+    metrics: { interval: 1s }`,
+          rule("metric", `{ signal: "metric:go_goroutines", above: 1 }`),
+        ),
+      }),
+    );
+    const done = await agent.event((line) => line.event === "capture.completed");
+    expect(done).toMatchObject({ generations: 0, omitted: ["trace.out"] });
+    expect((await agent.get("/-/ready")).status).toBe(200);
+    const reason = "trace.mode is off: its trace is not recorded";
+    expect((await agent.targets())[0]).toMatchObject({ state: "stopped", mode: "off", reason });
+    expect((await agent.post("/api/v1/targets/shop/yield")).status).toBe(409);
+    expect((await agent.get("/debug/pprof/trace?seconds=1")).text).toMatch(reason);
+    expect((await agent.get("/debug/pprof/heap?debug=1")).text).toMatch(/^heap profile/);
+  });
+
   it("follows schedtrace lines over rotations of both kinds", async () => {
     const shop = keep(await startShop({ args: ["-load", "20"], env: { GODEBUG: "schedtrace=200" } }));
     const agent = keep(
       await startAgent({
         config: watching(
           shop,
-          `    schedtrace: { file: $FOLDER/shop.log }`,
+          `    schedtrace: { file: shop.log }`,
           [
             rule("threads", `{ signal: schedtrace_threads, above: 1 }`),
             rule("idle", `{ signal: schedtrace_idle_procs, above: -1 }`),

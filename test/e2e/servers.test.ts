@@ -106,7 +106,7 @@ scrape_configs:
       const refused = agent.events().filter((line) => line.event === "stream.refused");
       const requests = () => child.lines("stdout").filter((line) => line.includes("/debug/vars")).length;
       if (version === "1.22") {
-        // Go 1.23 and older refuse what takes longer than the WriteTimeout: what they allow is found out, and opened anew.
+        // Go 1.22 and older refuse what takes longer than the WriteTimeout: what they allow is found out, and opened anew.
         expect(refused[0]).toMatchObject({ code: "scrape_limit" });
         expect(String(refused[0]?.["hint"])).toMatch(/WriteTimeout/);
         await expect.poll(() => opened(agent), { timeout: 30_000 }).toBeGreaterThanOrEqual(3);
