@@ -53,6 +53,7 @@ store: { kind: s3, preset: ${s3.make}, endpoint: "${s3.endpoint}", region: ${s3.
         startAgent({
           config: config(round),
           folder,
+          startsWithinMs: 120_000,
           env: { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey },
         });
       const said = new Map<string, Set<string>>();
@@ -66,10 +67,12 @@ store: { kind: s3, preset: ${s3.make}, endpoint: "${s3.endpoint}", region: ${s3.
         const agent = await start(round);
         // Some die while they start, some while they make the first capture, most while captures come and go.
         const until = ["capture.accepted", "capture.started", "capture.accepted", "agent.started"][round % 4];
-        await agent.event((line) => line.event === until, 60_000);
+        await agent.event((line) => line.event === until, 120_000);
         await sleep(Math.random() * ALIVE_MS);
         await agent.child.kill9();
         hear(agent);
+        if (round % 10 === 9)
+          console.log(`${round + 1} rounds, ${said.get("capture.accepted")?.size ?? 0} safe`);
       }
       await using last = await start(ROUNDS);
       await vi.waitFor(

@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Catalog } from "../../src/store/catalog/catalog.ts";
 import { createStore } from "../../src/store/create.ts";
+import type { StoreEvent } from "../../src/store/events.ts";
 import { nodeFiles } from "../../src/store/files.ts";
 import { dayFolder, dayOf } from "../../src/store/index/reader.ts";
 import { rowOf, type IndexRow } from "../../src/store/index/row.ts";
@@ -14,7 +17,7 @@ import { Uploader } from "../../src/store/uploader.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3, type S3Server } from "../support/s3.ts";
 import { idOf, manifestOf, seededBytes, spoolCapture } from "./support/captures.ts";
-import { realClock } from "./support/clock.ts";
+import { FakeClock, realClock } from "./support/clock.ts";
 import { s3Options } from "./support/s3-options.ts";
 
 /**
@@ -24,6 +27,8 @@ import { s3Options } from "./support/s3-options.ts";
 const FULL = process.env["GOREWIND_FIGURES"] === "1";
 const CAPTURES = FULL ? 100_000 : 2000;
 const WAITING = FULL ? 2000 : 50;
+const HOURS = FULL ? 7 * 24 : 2;
+const QUOTA = FULL ? 200 : 5;
 
 const never = new AbortController().signal;
 const skip = requireOrSkip("the figures of the store", await s3Unavailable());
@@ -136,4 +141,69 @@ describe.skipIf(skip)("figures", () => {
     away.close();
     store.close();
   }, 600_000);
+
+  test(`a simulated ${FULL ? "week" : "two hours"} without the store, a capture every 10 minutes, the spool at its quota: the heap`, async () => {
+    const clock = new FakeClock();
+    const count = { tries: 0, dropped: 0 };
+    const emit = (event: StoreEvent): void => {
+      if (event.kind === "upload.retried") count.tries++;
+      if (event.kind === "spool.dropped") count.dropped++;
+    };
+    const options = spoolSchema.parse({
+      path: join(folder, "week"),
+      max_captures: QUOTA,
+      when_full: "drop_oldest",
+    });
+    const spool = await Spool.open(options, { clock, emit, files: nodeFiles }, never);
+    const away = await createStore(
+      s3Options({ ...server, endpoint: "http://127.0.0.1:1" }, "captures", { prefix: "week" }),
+    );
+    const stop = new AbortController();
+    const upload = uploadSchema.parse({ concurrency: 1, max_delay: "30m" });
+    const deps = { clock, emit, spool, random: Math.random };
+    const failing = new Uploader(upload, { ...deps, store: away }).run(stop.signal);
+    const heaps: number[] = [];
+    const ends = clock.now() + HOURS * 3_600_000;
+    for (let made = 0; clock.now() < ends; made++) {
+      const created = new Date(clock.now()).toISOString();
+      await spoolCapture(spool, { id: idOf(made), created, files: { a: seededBytes(1000, made) } });
+      if (made % (FULL ? 144 : 6) === 0) heaps.push(await heapMib());
+      const next = clock.now() + 600_000;
+      while (clock.now() < next) {
+        // The lease, the worker and the tidying sleep.
+        while (clock.sleeping < 3) await new Promise((resolve) => setImmediate(resolve));
+        clock.advance(Math.max(1, Math.min(next, clock.nextWake ?? next) - clock.now()));
+      }
+    }
+    stop.abort();
+    await failing;
+    const left = spool.usage().pending;
+    expect(left).toBeLessThanOrEqual(QUOTA);
+    expect(count.dropped).toBe(HOURS * 6 - left);
+    const store = await createStore(s3Options(server, "captures", { prefix: "week" }));
+    const back = new AbortController();
+    const uploader = new Uploader(upload, { ...deps, clock: realClock, store });
+    const running = uploader.run(back.signal);
+    await uploader.drained(never);
+    back.abort();
+    await running;
+    let arrived = 0;
+    for await (const { key } of store.list("", never)) if (key.endsWith("/manifest.json")) arrived++;
+    expect(arrived).toBe(left);
+    await spool.close();
+    console.log(JSON.stringify({ hours: HOURS, ...count, arrived, heap_mib: heaps }));
+    away.close();
+    store.close();
+  }, 600_000);
 });
+
+/** What is alive, after everything else was collected. */
+async function heapMib(): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return Math.round((process.memoryUsage().heapUsed / 2 ** 20) * 10) / 10;
+}

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -10,12 +10,11 @@ import type { StoreEvent } from "../../src/store/events.ts";
 import { METRICS_ROOT, type MetricRow } from "../../src/store/metrics/row.ts";
 import { MetricsWriter } from "../../src/store/metrics/writer.ts";
 import { uploadSchema, type MetricsOptions } from "../../src/store/options.ts";
-import { readObject } from "../../src/store/read.ts";
 import type { Store } from "../../src/store/store.ts";
 import { repoRoot } from "../support/cache.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { s3Unavailable, startS3 } from "../support/s3.ts";
-import { all } from "./support/captures.ts";
+import { all, fetchAll } from "./support/captures.ts";
 import { FakeClock } from "./support/clock.ts";
 import { s3Options } from "./support/s3-options.ts";
 
@@ -143,12 +142,7 @@ describe.skipIf(requireOrSkip("metrics in S3", await s3Unavailable()))("in S3", 
       }
       await writer.flush(never);
     }
-    // DuckDB reads S3 by an extension that it downloads: here the objects are fetched for it as they lie there.
-    for await (const { key } of store.list(METRICS_ROOT, never)) {
-      const path = join(folder, key);
-      await mkdir(join(path, ".."), { recursive: true });
-      await writeFile(path, await readObject(store, key, never));
-    }
+    await fetchAll(store, METRICS_ROOT, folder);
     store.close();
     const guide = await readFile(join(repoRoot, "docs", "shipping.md"), "utf8");
     const [, , sql = ""] = guide.split("```sql\n").map((part) => part.split("```")[0]);

@@ -33,6 +33,8 @@ export interface AgentOptions {
   /** Go on in the folder of an earlier agent. */
   readonly folder?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How long it may take to serve; by default 30 s. */
+  readonly startsWithinMs?: number;
 }
 
 /** Starts the built agent (dist/) as an operator does: `gorewind run --config`. */
@@ -50,7 +52,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   );
   const event = async (accepts: (line: LogLine) => boolean, timeoutMs = 30_000): Promise<LogLine> =>
     parse(await child.line((line) => line.startsWith("{") && accepts(parse(line)), { timeoutMs }));
-  const started = await event((line) => line.event === "agent.started");
+  const started = await event((line) => line.event === "agent.started", options.startsWithinMs);
   const url = String(started["address"]);
   const call = async (method: "GET" | "POST", path: string): Promise<{ status: number; text: string }> => {
     const { statusCode, body } = await request(`${url}${path}`, { method });
