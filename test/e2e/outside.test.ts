@@ -1,10 +1,13 @@
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { request } from "undici";
 import { describe, expect, it } from "vitest";
 import type { CaptureNotice } from "../../src/outside/notice.ts";
 import { startAgent } from "../support/agent.ts";
 import { goUnavailable } from "../support/go.ts";
+import { run } from "../support/process.ts";
 import { prometheusUnavailable, startPrometheus } from "../support/prometheus.ts";
 import { requireOrSkip } from "../support/require.ts";
 import { startShop } from "../support/shop.ts";
@@ -101,7 +104,10 @@ triggers:
   - { name: by-schedule, when: { signal: schedule, labels: { schedule: often } }, dry_run: true }
 schedules: [{ name: often, cron: "*/2 * * * * *" }]
 promql: [{ name: goroutines, url: "${prometheus.url}", query: "go_goroutines", interval: 1s, timeout: 1s }]
-notifications: [{ url: "${receiver.url}", rules: [by-alert] }]
+notifications:
+  - { url: "${receiver.url}", rules: [by-alert] }
+  - { shell: 'echo "$GOREWIND_GO_TOOL_TRACE" > $FOLDER/command', rules: [by-alert] }
+  - { exec: [/no/such/program], rules: [by-alert] }
 `,
     });
     await agent.event((line) => line.event === "generation.sealed");
@@ -128,10 +134,24 @@ notifications: [{ url: "${receiver.url}", rules: [by-alert] }]
     expect(notice.reasons[0]).toMatchObject({
       rule: "by-alert",
       signal: "alert",
-      labels: { alertname: "HighLatency" },
+      // All of the alert's, not only those that tell firings apart.
+      labels: { alertname: "HighLatency", service: "shop", severity: "page", status: "firing" },
     });
     expect(notice.command).toMatch(`gorewind captures open ${notice.id} --store '${agent.folder}/captures'`);
     expect((await agent.captures())[0]?.manifest.id).toBe(notice.id);
+
+    // A command is told as well, and what it is given opens the trace.
+    const told = (kind: string, to: string) =>
+      agent.event((line) => line.event === kind && line["to"] === to);
+    await told("notification.sent", "/bin/sh");
+    const command = (await readFile(join(agent.folder, "command"), "utf8")).trim();
+    const dump = await run("/bin/sh", ["-c", command.replace("go tool trace", "go tool trace -d=parsed")]);
+    expect(dump).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(dump.stdout).toMatch(/checkout/);
+    expect(await told("notification.failed", "/no/such/program")).toMatchObject({ level: "warn" });
+    expect((await agent.get("/metrics")).text).toMatch(
+      /^gorewind_notifications_total\{how="command",outcome="failed"\} 1$/m,
+    );
 
     for (const wrong of ["{", `{"alerts": 3}`, `"x"`]) expect((await post(wrong)).statusCode).toBe(400);
     expect((await post(`"${"x".repeat(2_000_000)}"`)).statusCode).toBe(413);
