@@ -2,8 +2,10 @@
 //
 //	signals SCENARIO FILE
 //	signals contend
+//	signals zoo
 //
-// The second is no trace: it waits for locks, and serves its profiles until it is killed. It prints where.
+// The latter are no traces: they serve their profiles until they are killed, and print where. The first waits for locks;
+// the second does that, holds memory and threads, and makes more runnable than can run, twice a second.
 //
 // It is what the tests of the trace signals look at: each scenario shows some signals, and is quiet in others.
 package main
@@ -32,11 +34,16 @@ var scenarios = map[string]func(){
 	"burn":     burn,
 	"hang":     hang,
 	"crowd":    crowd,
+	"steps":    steps,
+	"relay":    relay,
 }
 
 func main() {
-	if os.Args[1] == "contend" {
+	switch os.Args[1] {
+	case "contend":
 		contend()
+	case "zoo":
+		zoo()
 	}
 	scenario := scenarios[os.Args[1]]
 	file, err := os.Create(os.Args[2])
@@ -223,4 +230,70 @@ func contend() {
 	must(err)
 	fmt.Println(listener.Addr())
 	must(http.Serve(listener, nil))
+}
+
+// steps runs twenty quick tasks and a slow one, each with a region.
+func steps() {
+	step := func(name string, takes time.Duration) {
+		ctx, task := trace.NewTask(context.Background(), name)
+		trace.WithRegion(ctx, name+" step", func() { time.Sleep(takes) })
+		task.End()
+	}
+	for i := 0; i < 20; i++ {
+		step("quick", 2*time.Millisecond)
+	}
+	step("slow", 600*time.Millisecond)
+}
+
+// relay hands a baton round: whoever gets it is runnable while another P is still asleep.
+func relay() {
+	const runners = 8
+	var hands [runners]chan int
+	for i := range hands {
+		hands[i] = make(chan int)
+	}
+	for i := range hands {
+		go func() {
+			for n := range hands[i] {
+				if n > 0 {
+					go spin(time.Now().Add(20 * time.Microsecond))
+					hands[(i+1)%runners] <- n - 1
+				}
+			}
+		}()
+	}
+	until := time.Now().Add(500 * time.Millisecond)
+	for time.Now().Before(until) {
+		hands[0] <- runners - 1
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+var held []byte
+
+func ballast() []byte { return make([]byte, 64<<20) }
+
+func parked(never chan int) {
+	runtime.LockOSThread()
+	<-never
+}
+
+// zoo shows all that profiles and schedtrace lines can show.
+func zoo() {
+	held = ballast()
+	runtime.GC()
+	runtime.GC()
+	never := make(chan int)
+	for i := 0; i < 20; i++ {
+		go parked(never)
+	}
+	go func() {
+		for {
+			for i := 0; i < 2000; i++ {
+				go spin(time.Now().Add(50 * time.Microsecond))
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+	}()
+	contend()
 }
