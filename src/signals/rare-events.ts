@@ -14,7 +14,7 @@ export function addRare(s: SessionState, batch: EventColumns, i: number, runnabl
   switch (batch.type[i]!) {
     case Ev.UserTaskBegin:
       s.sawTask = true;
-      s.tasks.begin(batch.subject[i]!, s.names.id(strings.get(batch.arg1[i]!)), time);
+      s.tasks.begin(batch.subject[i]!, taskName(s, batch.arg1[i]!), time);
       break;
     case Ev.UserTaskEnd:
       s.sawTask = true;
@@ -85,6 +85,15 @@ export function readReason(s: SessionState, text: number): number {
   const reason = name === "" ? 0 : s.reasons.id(name);
   if (text < s.reasonOf.length) s.reasonOf[text] = reason + 1;
   return reason;
+}
+
+/** Number of the name of tasks with that string index. */
+function taskName(s: SessionState, text: number): number {
+  const known = text < s.taskNameOf.length ? s.taskNameOf[text]! : 0;
+  if (known !== 0) return known - 1;
+  const name = s.names.id(s.generation!.strings.get(text));
+  if (text < s.taskNameOf.length) s.taskNameOf[text] = name + 1;
+  return name;
 }
 
 function endTask(s: SessionState, task: number, text: number, time: number): void {

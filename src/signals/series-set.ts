@@ -63,29 +63,51 @@ export class SeriesSet {
     this.#samples[index]!.push(value, time);
   }
 
+  /** Values kept of all series. */
+  get kept(): number {
+    let kept = 0;
+    for (let i = 0; i < this.#labels.length; i++) kept += this.#samples[i]!.kept;
+    return kept;
+  }
+
   /**
    * The observations of all series that have values; the set is empty then.
+   * @param room for twice `kept` numbers, of which the observations are views.
    * @param scale from the values pushed to the signal's base unit.
    * @param wallOf wall clock of a relative time; undefined: all values are of the interval's end.
+   * @returns how much of `room` was used.
    */
-  drain(into: Observation[], scale: number, wallOf?: (relativeNs: number) => number): void {
+  drain(
+    into: Observation[],
+    room: Float64Array,
+    scale: number,
+    wallOf?: (relativeNs: number) => number,
+  ): number {
+    let used = 0;
     for (const [i, labels] of this.#labels.entries()) {
-      const { values, times, total } = this.#samples[i]!.drain();
+      const sample = this.#samples[i]!;
+      const { kept, total } = sample;
+      const timesAt = used + kept;
+      const length = sample.drainTo(room.subarray(used), wallOf && room.subarray(timesAt));
       if (total === 0) continue;
-      this.droppedValues += total - values.length;
-      if (scale !== 1) for (let k = 0; k < values.length; k++) values[k] = values[k]! * scale;
-      if (wallOf !== undefined) for (let k = 0; k < times.length; k++) times[k] = wallOf(times[k]!);
+      this.droppedValues += total - length;
+      const values = room.subarray(used, used + length);
+      if (scale !== 1) for (let k = 0; k < length; k++) values[k] = values[k]! * scale;
+      const times = wallOf && room.subarray(timesAt, timesAt + length);
+      if (times !== undefined) for (let k = 0; k < length; k++) times[k] = wallOf!(times[k]!);
+      used = times === undefined ? timesAt : timesAt + kept;
       into.push({
         signal: this.signal,
         labels,
         values,
-        ...(wallOf === undefined ? {} : { times }),
-        ...(total === values.length ? {} : { total }),
+        ...(times === undefined ? {} : { times }),
+        ...(total === length ? {} : { total }),
       });
     }
     this.#samples.length = Math.min(this.#samples.length, this.#labels.length);
     this.#labels.length = 0;
     this.#byKey.clear();
+    return used;
   }
 
   #add(first: string, second: string): number {

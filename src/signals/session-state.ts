@@ -66,8 +66,9 @@ export class SessionState {
   /** Goroutines created less ended by number of the start function's name. */
   balance = new Float64Array(256);
 
-  /** By string index of the generation: number of the reason, or of the series of a region, a task, plus one. */
+  /** By string index of the generation: number of the reason, of a task's name, of the series of a region, a task, plus one. */
   reasonOf = new Int32Array(0);
+  taskNameOf = new Int32Array(0);
   regionSeries = new Int32Array(0);
   taskSeries = new Int32Array(0);
   /** By stack index: the series of system calls made there, plus one. */
@@ -108,6 +109,7 @@ export class SessionState {
     this.facts.enter(generation);
     const strings = generation.strings.count + 1;
     this.reasonOf = zeroed(this.reasonOf, strings);
+    this.taskNameOf = zeroed(this.taskNameOf, strings);
     this.regionSeries = zeroed(this.regionSeries, strings);
     this.taskSeries = zeroed(this.taskSeries, strings);
     this.syscallSeries = zeroed(this.syscallSeries, generation.stacks.count + 1);

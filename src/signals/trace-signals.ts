@@ -90,8 +90,8 @@ export class TraceSignals {
     const { syscalls } = s.series;
     const { slots } = goroutines;
     const { marks } = facts;
-    // Columns that every transition needs; they are others once a table has grown.
-    let { state, since, exact } = goroutines;
+    // Columns of goroutines; they are others once the table has grown.
+    let { state, since, exact, reason, site, start, assisting, requestSince, requestSeen } = goroutines;
     let { last, runnable, maxRunnable, runningNs, assistNs } = s;
     let requests = s.readsRequests;
 
@@ -107,7 +107,8 @@ export class TraceSignals {
           const slot = slots.find(subjects[i]!);
           if (slot < 0) {
             const isFollowed = appear(s, batch, i);
-            ({ state, since, exact } = goroutines);
+            ({ state, since, exact, reason, site, start, assisting } = goroutines);
+            ({ requestSince, requestSeen } = goroutines);
             if (isFollowed && to === GoState.Runnable) {
               runnable++;
               if (runnable > maxRunnable) maxRunnable = runnable;
@@ -124,7 +125,7 @@ export class TraceSignals {
             case GoState.Running: {
               const span = t - before;
               runningNs += span;
-              if (goroutines.assisting[slot] === 1) assistNs += span;
+              if (assisting[slot] === 1) assistNs += span;
               processors.pauses(ps[i]!);
               break;
             }
@@ -134,19 +135,19 @@ export class TraceSignals {
               if (to === GoState.Running && exact[slot] === 1) schedLatencies.push(t - before, t);
               break;
             case GoState.Waiting:
-              blockedNs[goroutines.reason[slot]!]! += t - (before > intervalStart ? before : intervalStart);
-              if (requests && goroutines.requestSeen[slot] === 0) {
+              blockedNs[reason[slot]!]! += t - (before > intervalStart ? before : intervalStart);
+              if (requests && requestSeen[slot] === 0) {
                 // Woken from waiting for a request, or before one: it begins now, if it is one.
-                const began = goroutines.requestSince[slot]!;
-                if (!Number.isNaN(began)) goroutines.requestSince[slot] = t;
+                const began = requestSince[slot]!;
+                if (!Number.isNaN(began)) requestSince[slot] = t;
               }
               break;
             case GoState.Syscall:
               if (exact[slot] === 1) {
-                const site = goroutines.site[slot]!;
-                const series = site >= 0 ? syscallSeries[site]! : 0;
+                const place = site[slot]!;
+                const series = place >= 0 ? syscallSeries[place]! : 0;
                 if (series > 0) syscalls.push(series - 1, t - before, t);
-                else endFirstSyscall(s, site, t - before, t);
+                else endFirstSyscall(s, place, t - before, t);
               }
               break;
             default:
@@ -170,13 +171,13 @@ export class TraceSignals {
               break;
             case GoState.Waiting: {
               const text = arg0s[i]!;
-              const reason = text < reasonOf.length ? reasonOf[text]! : 0;
-              goroutines.reason[slot] = reason > 0 ? reason - 1 : readReason(s, text);
-              goroutines.site[slot] = stacks[i]!;
+              const why = text < reasonOf.length ? reasonOf[text]! : 0;
+              reason[slot] = why > 0 ? why - 1 : readReason(s, text);
+              site[slot] = stacks[i]!;
               break;
             }
             case GoState.Syscall:
-              goroutines.site[slot] = stacks[i]!;
+              site[slot] = stacks[i]!;
               break;
             default:
               break;
@@ -184,7 +185,7 @@ export class TraceSignals {
           // Only of a goroutine that ran is the stack its own; that of an unblock is the waker's.
           const stack = stacks[i]!;
           if (old !== GoState.Running || stack === 0) break;
-          if (goroutines.start[slot]! < 0) goroutines.start[slot] = facts.root(stack);
+          if (start[slot]! < 0) start[slot] = facts.root(stack);
           if (requests) {
             const known = marks[stack]!;
             const mark = known === RequestMark.unread ? facts.mark(stack) : known;
@@ -205,15 +206,15 @@ export class TraceSignals {
           if (type === Ev.UserRegionBegin) s.regions.begin(slot, t);
           else if (type === Ev.UserRegionEnd) endRegion(s, slot, arg0s[i]!, t);
           else {
-            const assisting = type === Ev.GCMarkAssistEnd ? 0 : 1;
-            if (state[slot] === GoState.Running && goroutines.assisting[slot] !== assisting) {
+            const assists = type === Ev.GCMarkAssistEnd ? 0 : 1;
+            if (state[slot] === GoState.Running && assisting[slot] !== assists) {
               // Split the run here, so that its parts are counted as what they are.
               const span = t - since[slot]!;
               runningNs += span;
-              if (assisting === 0) assistNs += span;
+              if (assists === 0) assistNs += span;
               since[slot] = t;
             }
-            goroutines.assisting[slot] = assisting;
+            assisting[slot] = assists;
           }
           break;
         }

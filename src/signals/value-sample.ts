@@ -1,13 +1,14 @@
 /**
  * The values of one series in one interval, bounded.
  *
- * Up to `limit` values, all are kept. Beyond that a uniform sample of `limit` values is kept (a reservoir, by Li's
- * algorithm L, which costs nothing for the values it skips), and
- * the largest `TOP` of all exactly. When drained, the sample's members from among those largest are replaced by an even
- * choice of them by rank, the very largest always included. So
+ * Up to `limit` values, all are kept. Beyond that a sample is kept, and the largest `TOP` of all exactly. The sample is one
+ * value, chosen by chance, of each block of `stride` in a row; when it is full, every second one goes and blocks become
+ * twice as long. So every value has the same chance, half the limit to all of it is kept, and what is skipped costs
+ * nothing. When drained, the sample's members from among those largest are replaced by an even choice of them by rank, the
+ * very largest always included. So
  *
  *  - a threshold from above never misses: if any value was beyond it, the largest kept one is;
- *  - quantiles of the kept values are quantiles of all of them, to the error of a sample of `limit`, and better at the
+ *  - quantiles of the kept values are quantiles of all of them, to the error of a sample of that size, and better at the
  *    top; the count beyond a level scales by `total / kept`.
  *
  * Keeping all of the largest beside the sample instead would shift every high quantile up.
@@ -29,24 +30,33 @@ export class ValueSample {
   #times = new Float64Array(FIRST_CAPACITY);
   #kept = 0;
   total = 0;
+  /** Values are kept as they come up to this many; 0 once there is a stride. */
+  #open = FIRST_CAPACITY;
   /** Only beyond the limit: the largest, and the least of them. */
   #top: LargestValues | undefined;
   #topLeast = Number.POSITIVE_INFINITY;
-  /** How many values the reservoir skips from here, and the state of its distribution. */
+  #stride = 1;
+  /** How many values come before the next one that is kept, and how many of its block come after the last one. */
   #skip = 0;
-  #weight = 1;
+  #rest = 0;
   /** State of the xorshift generator: the same input gives the same sample. */
   #random = 0x9e37_79b9;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    // Even, so that blocks can be joined two by two.
+    this.#limit = limit & ~1;
+  }
+
+  /** How many values are kept now. */
+  get kept(): number {
+    return this.#kept;
   }
 
   /** @param time when the value was complete, relative ns. */
   push(value: number, time: number): void {
     const i = this.#kept;
     this.total++;
-    if (i < this.#values.length) {
+    if (i < this.#open) {
       this.#values[i] = value;
       this.#times[i] = time;
       this.#kept = i + 1;
@@ -56,32 +66,47 @@ export class ValueSample {
 
   /** The kept values, and empty for the next interval. */
   drain(): DrainedValues {
-    const total = this.total;
+    const values = new Float64Array(this.#kept);
+    const times = new Float64Array(this.#kept);
+    const { total } = this;
+    const kept = this.drainTo(values, times);
+    return { values: values.subarray(0, kept), times: times.subarray(0, kept), total };
+  }
+
+  /**
+   * Writes the kept values to the begin of `values` and, if it is given, when they were complete to `times`; empty for the
+   * next interval. Both have room for `kept`.
+   * @returns how many were written: sometimes a few less than `kept`.
+   */
+  drainTo(values: Float64Array, times?: Float64Array): number {
     if (this.#top !== undefined) this.#mergeTop(this.#top);
     const kept = this.#kept;
-    const drained = { values: this.#values.slice(0, kept), times: this.#times.slice(0, kept), total };
+    values.set(this.#values.subarray(0, kept));
+    times?.set(this.#times.subarray(0, kept));
     this.#kept = 0;
     this.total = 0;
     this.#top = undefined;
+    this.#topLeast = Number.POSITIVE_INFINITY;
+    this.#stride = 1;
+    this.#skip = 0;
+    this.#rest = 0;
     // A burst's buffer is let go once it is no longer needed.
     if (kept * 8 < this.#values.length && this.#values.length > FIRST_CAPACITY)
       this.#resize(this.#values.length >> 1);
-    return drained;
+    this.#open = this.#values.length;
+    return kept;
   }
 
   #pushFull(value: number, time: number): void {
     if (this.#values.length < this.#limit) {
       this.#resize(Math.min(this.#limit, this.#values.length * 2));
-      this.#values[this.#kept] = value;
-      this.#times[this.#kept] = time;
-      this.#kept++;
+      this.#open = this.#values.length;
+      this.#keep(value, time);
       return;
     }
     if (this.#top === undefined) {
       this.#top = new LargestValues();
       for (let i = 0; i < this.#kept; i++) this.#top.offer(this.#values[i]!, this.#times[i]!);
-      this.#weight = 1;
-      this.#drawSkip();
     }
     this.#top.offer(value, time);
     this.#topLeast = this.#top.least;
@@ -89,15 +114,43 @@ export class ValueSample {
       this.#skip--;
       return;
     }
-    const i = Math.floor(this.#nextRandom() * this.#kept);
-    this.#values[i] = value;
-    this.#times[i] = time;
-    this.#drawSkip();
+    if (this.#kept === this.#values.length) {
+      const half = this.#stride;
+      this.#thin();
+      // Its block is the first half of one that is twice as long: as likely one of the second half is kept.
+      if (this.#nextRandom() < 0.5) {
+        const chosen = Math.floor(this.#nextRandom() * half);
+        this.#skip = this.#rest + chosen;
+        this.#rest = half - 1 - chosen;
+        return;
+      }
+      this.#rest += half;
+    }
+    this.#keep(value, time);
+    const chosen = Math.floor(this.#nextRandom() * this.#stride);
+    this.#skip = this.#rest + chosen;
+    this.#rest = this.#stride - 1 - chosen;
   }
 
-  #drawSkip(): void {
-    this.#weight *= Math.exp(Math.log(this.#nextRandom()) / this.#limit);
-    this.#skip = Math.floor(Math.log(this.#nextRandom()) / Math.log(1 - this.#weight));
+  #keep(value: number, time: number): void {
+    this.#values[this.#kept] = value;
+    this.#times[this.#kept] = time;
+    this.#kept++;
+  }
+
+  /** One of each two stays, by chance: of blocks twice as long. */
+  #thin(): void {
+    const values = this.#values;
+    const times = this.#times;
+    const count = this.#kept >> 1;
+    for (let i = 0; i < count; i++) {
+      const chosen = 2 * i + (this.#nextRandom() < 0.5 ? 0 : 1);
+      values[i] = values[chosen]!;
+      times[i] = times[chosen]!;
+    }
+    this.#kept = count;
+    this.#stride *= 2;
+    this.#open = 0;
   }
 
   #resize(capacity: number): void {
@@ -115,7 +168,6 @@ export class ValueSample {
     x ^= x >>> 17;
     x ^= x << 5;
     this.#random = x;
-    // Never 0: it is never the state, and its logarithm is taken.
     return (x >>> 0) / 0x1_0000_0000;
   }
 
