@@ -9,13 +9,20 @@ import type { Path, YamlSource } from "./yaml.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** @param jsonSchema the same schema as JSON Schema (input side), from which valid keys are known. */
+/**
+ * In the order of the file.
+ *
+ * @param jsonSchema the same schema as JSON Schema (input side), from which valid keys are known.
+ */
 export function explainIssues(
   issues: readonly z.core.$ZodIssue[],
   source: YamlSource,
   jsonSchema: JsonSchema,
 ): ConfigProblem[] {
-  return issues.flatMap((issue) => explainIssue(issue, [], source, jsonSchema));
+  const problems = issues.flatMap((issue) => explainIssue(issue, [], source, jsonSchema));
+  return problems.sort(({ position: a }, { position: b }) =>
+    a === undefined || b === undefined ? 0 : a.line - b.line || a.column - b.column,
+  );
 }
 
 function explainIssue(
@@ -30,7 +37,8 @@ function explainIssue(
     return issue.keys.map((key) => {
       const suggestion = nearest(key, valid);
       const known =
-        suggestion === undefined ? `valid keys are ${valid.join(", ")}` : `did you mean ${suggestion}?`;
+        (Object.hasOwn(ELSEWHERE, key) ? ELSEWHERE[key] : undefined) ??
+        (suggestion === undefined ? `valid keys are ${valid.join(", ")}` : `did you mean ${suggestion}?`);
       return {
         position: source.positionOfKey(path, key),
         path: [...path, key].join("."),
@@ -45,7 +53,59 @@ function explainIssue(
     const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
     if (depth(best) > 0) return best.flatMap((inner) => explainIssue(inner, path, source, jsonSchema));
   }
-  return [{ position: source.positionOf(path), path: path.join("."), message: lowerFirst(issue.message) }];
+  return [
+    {
+      position: source.positionOf(path),
+      path: path.join("."),
+      message: messageOf(issue, valueAt(source.value, path)),
+    },
+  ];
+}
+
+/** What Prometheus has as a key of a scrape config, and gorewind in another place. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  metrics_path: "write metrics: { path: … }",
+  scrape_interval: "write metrics: { interval: … }",
+  scrape_timeout: "write metrics: { timeout: … }",
+  params: "relabel_configs set parameters, as the label __param_<name>",
+  bearer_token: "write authorization: { credentials: … }",
+  bearer_token_file: "write authorization: { credentials_file: … }",
+};
+
+/** The schema library's words for what it says by itself, in ours. */
+function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
+  const received = /^Invalid input: expected .*, received (.*)$/.exec(issue.message)?.[1];
+  if (issue.code === "invalid_type" && received !== undefined) {
+    const expected = named(issue.expected);
+    return received === "undefined"
+      ? `is missing: expected ${expected}`
+      : `expected ${expected}, not ${named(received)}`;
+  }
+  if (issue.code === "invalid_value" && issue.message.startsWith("Invalid ")) {
+    const options = issue.values.map(String);
+    const suggestion = typeof value === "string" ? nearest(value, options) : undefined;
+    const expected =
+      options.length === 1 ? `expected ${options[0]}` : `expected one of ${options.join(", ")}`;
+    return suggestion === undefined ? expected : `${expected}; did you mean ${suggestion}?`;
+  }
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => lowerFirst(message)).join("; ");
+  return lowerFirst(issue.message);
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  object: "a map",
+  record: "a map",
+  array: "a list",
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
+const named = (type: string): string => NAMES[type] ?? type;
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((here, part) => (here as Record<string, unknown> | undefined)?.[part], value);
 }
 
 function lowerFirst(text: string): string {

@@ -2,10 +2,13 @@ import { z } from "zod";
 import { duration, size } from "../schema/schema.ts";
 
 const share = z
-  .union([z.string().regex(/^\d+(\.\d+)?%$/), z.number().positive().max(1)], {
+  .union([z.string().regex(/^\d+(\.\d+)?%$/), z.number()], {
     error: "expected a share such as 2% or 0.02",
   })
-  .transform((raw) => (typeof raw === "number" ? raw : Number(raw.slice(0, -1)) / 100));
+  .transform((raw) => (typeof raw === "number" ? raw : Number(raw.slice(0, -1)) / 100))
+  .refine((part) => part > 0 && part <= 1, {
+    error: "expected a share above 0 and up to 100%, such as 2% or 0.02",
+  });
 
 /** `budget:` of a scrape config: what recording may cost the target. */
 export const budgetOptions = z

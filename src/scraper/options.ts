@@ -32,7 +32,9 @@ export const traceOptions = z
       .string()
       .min(1)
       .optional()
-      .describe("file: the folder, relative to the configuration. New files in it are read when they no longer grow; none is changed."),
+      .describe(
+        "file: the folder, relative to the configuration. New files in it are read when they no longer grow; none is changed.",
+      ),
     seconds: duration()
       .default(seconds(3600))
       .describe(

@@ -111,7 +111,32 @@ describe("parseConfig", () => {
       `${MINIMAL}    ring: { preset: fast }\n`,
       /^gorewind\.yaml:5:21: scrape_configs\.0\.ring\.preset: .*fast-request/m,
     ],
-    ["a missing section", "log: { level: info }\n", /scrape_configs: .*expected array/m],
+    ["a missing section", "log: { level: info }\n", /scrape_configs: is missing: expected a list$/m],
+    [
+      "a word that is near to one that is known",
+      `${MINIMAL}    trace: { mode: strem }\n`,
+      /5:20: scrape_configs\.0\.trace\.mode: expected one of stream, poll, .*; did you mean stream\?$/m,
+    ],
+    [
+      "another kind of value",
+      `${MINIMAL}    metrics: true\n    probes: { name: x }\n`,
+      /5:14: .*metrics: expected a map, not true or false\n.*6:13: .*probes: expected a list, not a map$/m,
+    ],
+    [
+      "a key that Prometheus has and gorewind has elsewhere",
+      `${MINIMAL}    metrics_path: /metrics\n`,
+      /5:5: scrape_configs\.0\.metrics_path: unknown key; write metrics: \{ path: … \}$/m,
+    ],
+    [
+      "a header that has an option of its own",
+      `${MINIMAL}    http_headers: { Authorization: { values: [x] } }\n`,
+      /5:36: .*http_headers\.Authorization: this header cannot be set here: authorization and basic_auth /m,
+    ],
+    [
+      "a share above all",
+      `${MINIMAL}    budget: { max_overhead: 2 }\n`,
+      /5:29: .*budget\.max_overhead: expected a share above 0 and up to 100%/m,
+    ],
     ["no address", MINIMAL.replace("127.0.0.1:6060", "localhost"), /4:34: .*expected host:port/m],
     [
       "a relation between options",

@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { startAgent, type RunningAgent } from "../support/agent.ts";
 import { goToolTrace, goUnavailable, goVersions, type GoChoice } from "../support/go.ts";
@@ -73,20 +72,26 @@ describe.each(goVersions())("the trace of a Go %s service, from the agent", asyn
       const path = await folder();
       const live = join(path, "live");
       const past = join(path, "past");
+      const between = join(path, "between");
+      const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
       const answers = await Promise.all([
         curl(`${agent.url}/debug/pprof/trace?seconds=3`, live),
         curl(`${agent.url}/debug/pprof/trace?ago=2s&seconds=1`, past),
+        curl(`${agent.url}/debug/pprof/trace?from=${ago(2)}&to=${ago(1)}`, between),
       ]);
       expect(answers).toEqual([
+        { status: 200, exit: 0 },
         { status: 200, exit: 0 },
         { status: 200, exit: 0 },
       ]);
       const liveDump = await goToolTrace(live, { version });
       expect(liveDump).toMatchObject({ exitCode: 0, stderr: "" });
       expect(spanOf(liveDump.lines)).toBeGreaterThanOrEqual(2.8);
-      const pastDump = await goToolTrace(past, { version });
-      expect(pastDump).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(spanOf(pastDump.lines)).toBeGreaterThanOrEqual(0.9);
+      for (const file of [past, between]) {
+        const dump = await goToolTrace(file, { version });
+        expect(dump).toMatchObject({ exitCode: 0, stderr: "" });
+        expect(spanOf(dump.lines)).toBeGreaterThanOrEqual(0.9);
+      }
       // Nobody took the tracer from the agent meanwhile.
       expect(agent.events().filter((line) => line.event === "stream.ended")).toEqual([]);
     },
@@ -95,7 +100,7 @@ describe.each(goVersions())("the trace of a Go %s service, from the agent", asyn
 
 const skip = requireOrSkip("politeness beside a real Go service", await goUnavailable());
 
-describe.skipIf(skip)("pprof by way of the agent", { timeout: 60_000 }, () => {
+describe.skipIf(skip)("pprof by way of the agent", { timeout: 120_000 }, () => {
   it("passes profiles on: go tool pprof reads them from the agent", async () => {
     const { agent } = await shopAndAgent();
     await sealed(agent, 1);
@@ -147,12 +152,18 @@ describe.skipIf(skip)("pprof by way of the agent", { timeout: 60_000 }, () => {
     socket.on("error", () => undefined).pause();
     socket.write("GET /debug/pprof/trace?seconds=600 HTTP/1.1\r\nHost: x\r\n\r\n");
     const before = await memoryOf(shop.pid);
-    await agent.event((line) => line.event === "follower.dropped", 50_000);
+    await agent.event((line) => line.event === "follower.dropped", 90_000);
     const last = Number(
       agent.events().findLast((line) => line.event === "generation.sealed")?.["generation"],
     );
     await sealed(agent, last + 1);
-    expect((await memoryOf(shop.pid)).resident - before.resident).toBeLessThan(64 * 1024 * 1024);
+    // It would have grown by what it could not send; a busy machine's agent may lag by a part of that.
+    const sent = agent
+      .events()
+      .filter((line) => line.event === "generation.sealed")
+      .reduce((sum, line) => sum + Number(line["bytes"]), 0);
+    const grown = (await memoryOf(shop.pid)).resident - before.resident;
+    expect(grown).toBeLessThan(Math.max(64 * 1024 * 1024, sent / 2));
   });
 });
 
@@ -166,13 +177,14 @@ scrape_configs:
 ${more}`;
 
   it("records for a part of the time when the trace is larger than it may be, and says so", async () => {
-    const shop = keep(await startShop({ args: ["-chatty"] }));
+    // About 100 KiB a second, less on a busy machine.
+    const shop = keep(await startShop({ args: ["-load", "100"] }));
     const agent = keep(
-      await startAgent({ config: budgeted(shop, "{ max_bytes_per_second: 4MiB, settle: 2s }") }),
+      await startAgent({ config: budgeted(shop, "{ max_bytes_per_second: 16KiB, settle: 2s }") }),
     );
     const held = await agent.event((line) => line.event === "stream.held");
     expect(held).toMatchObject({ how: "paused", level: "warn" });
-    expect(String(held["reason"])).toMatch(/the trace is .*MiB\/s, max_bytes_per_second is 4MiB/);
+    expect(String(held["reason"])).toMatch(/the trace is .*iB\/s, max_bytes_per_second is 16KiB/);
     const [target] = await agent.targets();
     expect(target).toMatchObject({ state: "paused", reason: held["reason"] });
     await agent.event((line) => line.event === "overhead.estimated");
@@ -195,11 +207,10 @@ ${more}`;
 
   it("leaves a service alone whose memory is above its bound, by its process id", async () => {
     const shop = keep(await startShop({ args: ["-load", "20"] }));
-    const pidFile = join(await folder(), "shop.pid");
-    await writeFile(pidFile, `${shop.pid}\n`);
     const agent = keep(
-      await startAgent({ config: budgeted(shop, `{ max_memory: 1MiB, pid_file: ${pidFile} }`) }),
+      await startAgent({ config: budgeted(shop, `{ max_memory: 1MiB, pid_file: shop.pid }`) }),
     );
+    await writeFile(join(agent.folder, "shop.pid"), `${shop.pid}\n`);
     const held = await agent.event((line) => line.event === "stream.held");
     expect(String(held["reason"])).toMatch(/of memory resident, above max_memory 1MiB/);
   });
@@ -267,8 +278,9 @@ describe.skipIf(skip)("yielding the tracer", { timeout: 60_000 }, () => {
 
   it("waits while somebody else holds the tracer, says so, and takes it when it is free", async () => {
     const shop = keep(await startShop({ args: ["-load", "30"] }));
-    const other = fetch(`${shop.debugUrl}/debug/pprof/trace?seconds=3`);
-    await sleep(500); // the other one has the tracer now
+    const gone = new AbortController();
+    // Once its answer begins, the other one has the tracer.
+    await fetch(`${shop.debugUrl}/debug/pprof/trace?seconds=600`, { signal: gone.signal });
     const agent = keep(
       await startAgent({
         config: `
@@ -281,7 +293,7 @@ scrape_configs:
     const refused = await agent.event((line) => line.event === "stream.refused");
     expect(refused).toMatchObject({ code: "scrape_already_enabled" });
     expect(String(refused["hint"])).toMatch(/Datadog|go tool trace/);
-    await (await other).arrayBuffer();
+    gone.abort();
     await sealed(agent, 1);
   });
 });

@@ -120,7 +120,9 @@ const httpHeaders = z
     z
       .string()
       .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "a header's name has letters, digits and hyphens" })
-      .refine((name) => !RESERVED.has(name.toLowerCase()), { error: "this header cannot be set" }),
+      .refine((name) => !RESERVED.has(name.toLowerCase()), {
+        error: "this header cannot be set here: authorization and basic_auth are for credentials",
+      }),
     z.strictObject({
       values: z.array(headerValue).default([]),
       secrets: z.array(headerValue).default([]).describe("As values, but shown as <secret>."),

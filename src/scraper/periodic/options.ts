@@ -66,7 +66,9 @@ export const periodicFields = {
       file: z
         .string()
         .min(1)
-        .describe("A file or a named pipe, relative to the configuration: the service's standard error, or its container's log."),
+        .describe(
+          "A file or a named pipe, relative to the configuration: the service's standard error, or its container's log.",
+        ),
       interval: duration().default(seconds(1)).describe("How often it is looked at."),
     })
     .optional()
