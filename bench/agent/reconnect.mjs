@@ -41,7 +41,7 @@ for (const toolchain of ["go1.22.12", "go1.26.11"]) {
       name.padEnd(33),
       `${median(ms).toFixed(1)} ms`.padEnd(11),
       `${Math.max(...ms).toFixed(1)} ms`.padEnd(8),
-      `${mean(figures.map(({ generations }) => generations))}`.padEnd(16),
+      mean(figures.map(({ generations }) => generations)).padEnd(16),
       mean(figures.map(({ refused }) => refused)),
     ];
     console.log(cells.join(" | "));

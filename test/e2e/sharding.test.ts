@@ -98,7 +98,7 @@ describe.skipIf(skip)("a fleet of agents, sharded by hashmod", { timeout: 180_00
     expect(
       said
         .filter((line) => line.event === "stream.opened")
-        .map((line) => line["target"])
+        .map((line) => String(line["target"]))
         .sort(),
     ).toEqual(shops.map(targetOf).sort());
     expect(said.filter((line) => line.event === "stream.refused")).toEqual([]);
