@@ -87,10 +87,13 @@ function createProgram(io: CommandIo, done: (code: number) => void): Command {
     });
 
   program
-    .command("replay <trace...>")
-    .description("when the rules would have fired on recorded traces or captures, and at what cost")
+    .command("replay <recording...>")
+    .description(
+      "when the rules would have fired, and at what cost: on traces, captures, profiles, metrics, schedtrace lines",
+    )
     .requiredOption("-c, --config <file>", "the rules", io.env["GOREWIND_CONFIG"])
     .option("--label <name=value>", "a label of the target, where the recording tells none", collect)
+    .option("--target <name>", "all recordings are of this target; default: each is of its own")
     .option("--json")
     .action(async (files: string[], args: ReplayArguments) => {
       const { replayCommand } = await import("./replay.ts");

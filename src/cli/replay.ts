@@ -4,17 +4,19 @@ import type { Decision } from "../triggers/decision.ts";
 import { replay, type Replay } from "../triggers/replay.ts";
 import { splitLabel } from "./arguments.ts";
 import type { CommandIo } from "./io.ts";
-import { readRecording } from "./recording.ts";
+import { Recordings, type Recording } from "./recording.ts";
 import { readRules } from "./test-triggers.ts";
 import { count } from "./text.ts";
 
 export interface ReplayArguments {
   readonly config: string;
   readonly label?: readonly string[];
+  /** All files are of this one. */
+  readonly target?: string;
   readonly json?: boolean;
 }
 
-/** `gorewind replay --config FILE TRACE…`: when each rule would have fired on what was recorded, and at what cost. */
+/** `gorewind replay --config FILE RECORDING…`: when each rule would have fired on what was recorded, and at what cost. */
 export async function replayCommand(
   files: readonly string[],
   args: ReplayArguments,
@@ -22,22 +24,30 @@ export async function replayCommand(
 ): Promise<number> {
   const options = await readRules([args.config], io);
   const labels = Object.fromEntries((args.label ?? []).map(splitLabel));
-  const recordings = await Promise.all(files.map((file) => readRecording(file, labels)));
+  const reader = new Recordings({ labels, ...(args.target !== undefined && { name: args.target }) });
+  const recordings: Recording[] = [];
+  for (const file of files) recordings.push(await reader.read(file));
   for (const { file, problems } of recordings)
     for (const problem of problems) io.err(`${file}: ${problem}\n`);
-  const result = replay(
-    options,
-    recordings.flatMap(({ batches }) => batches),
-    io.random,
+  const batches = recordings.flatMap((recording) => recording.batches);
+  const result = replay(options, batches, io.random);
+  const generations = batches.filter(({ source }) => source === "trace").length;
+  io.out(
+    args.json === true
+      ? `${JSON.stringify(result, null, 2)}\n`
+      : format(result, options.rules.length, generations),
   );
-  io.out(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : format(result, options.rules.length));
   return 0;
 }
 
-function format({ decisions, captures, start, end, batches }: Replay, rules: number): string {
+function format({ decisions, captures, start, end, batches }: Replay, rules: number, traced: number): string {
   if (start === undefined || end === undefined) return "nothing was recorded\n";
   const span = formatDuration(Math.round(end - start));
-  const lines = [`${count(rules, "rule")} over ${count(batches, "generation")}, ${span}`];
+  const over = [
+    ...(traced > 0 ? [count(traced, "generation")] : []),
+    ...(batches > traced ? [count(batches - traced, "reading")] : []),
+  ];
+  const lines = [`${count(rules, "rule")} over ${over.join(" and ")}, ${span}`];
   for (const decision of decisions) lines.push(`${time(decision.at)}  ${describe(decision)}`);
   const bytes = captures.reduce((sum, { traceBytes }) => sum + (traceBytes ?? 0), 0);
   const fired = decisions.filter(({ kind }) => kind === "fired").length;

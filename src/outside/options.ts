@@ -66,7 +66,7 @@ const notification = z
       .optional()
       .describe("Gets a POST of JSON for each capture that is stored."),
     exec: z
-      .array(argument)
+      .array(argument, { error: "expected a list, the program and its arguments; a line is for shell" })
       .min(1)
       .max(64)
       .optional()

@@ -125,7 +125,7 @@ function unknownSignal(name: string): string {
   if (name === "") return "which signal? See the table in docs/triggers.md";
   if (name.startsWith(METRIC_PREFIX))
     return `"${name}" is no name of a metric: write metric:http_requests_total`;
-  const near = nearest(name, signalNames());
+  const near = nearest(name, signalNames()) ?? signalNames().find((each) => each.startsWith(name));
   return near === undefined
     ? `there is no signal ${name}; see the table in docs/triggers.md, and metric:NAME for the service's own`
     : `there is no signal ${name}; did you mean ${near}?`;

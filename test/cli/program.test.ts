@@ -70,6 +70,60 @@ describe("gorewind replay", () => {
     );
   });
 
+  it("runs over profiles, metrics and schedtrace lines as well, of one target together", async () => {
+    const rules = await file(
+      "pages.yaml",
+      `triggers:
+  - { name: errors, when: { signal: "metric:http_requests_total", labels: { code: "5*" }, above: 1/s }, by: [code] }
+  - { name: tail, when: { signal: "metric:took_seconds_bucket", aggregate: p99, above: 250ms, min_samples: 10 } }
+  - { name: heap, when: { signal: heap_inuse_bytes, above: 100KiB }, by: [] }
+  - { name: queue, when: { signal: schedtrace_global_runqueue, above: 50 }, for: 1s }
+  - { name: vars, when: { signal: "metric:memstats.HeapAlloc", above: 1000 } }
+  - { name: both, when: { all: [ { signal: schedtrace_threads, above: 5, window: 1h }, { signal: "metric:up", above: 0, window: 1h } ] } }
+`,
+    );
+    // As promtool tsdb dump-openmetrics writes it: a minute, every 10 s; from the fourth on, three errors a second.
+    const scrapes = Array.from({ length: 7 }, (_, i) => {
+      const [at, errors, all] = [1_800_000_000 + 10 * i, Math.max(0, i - 3) * 30, 100 * i];
+      return [
+        `http_requests_total{code="500"} ${errors} ${at}`,
+        `http_requests_total{code="200"} ${all} ${at}`,
+        `took_seconds_bucket{le="0.1"} ${all - errors} ${at}`,
+        `took_seconds_bucket{le="0.5"} ${all} ${at}`,
+        `took_seconds_bucket{le="+Inf"} ${all} ${at}`,
+        `up 1 ${at}`,
+      ];
+    });
+    const metrics = await file("dump.om", `${scrapes.flat().join("\n")}\n# EOF\n`);
+    const sched = (ms: number, queue: number): string =>
+      `SCHED ${ms}ms: gomaxprocs=2 idleprocs=0 threads=9 spinningthreads=0 needspinning=1 idlethreads=1 runqueue=${queue} [ 1 2 ]`;
+    const lines = await file(
+      "shop.log",
+      ["hello", sched(0, 60), sched(1000, 80), sched(2000, 90)].join("\n"),
+    );
+    const vars = await file("vars.json", `{"cmdline":["shop"],"memstats":{"HeapAlloc":2048}}`);
+    const heap = join(root, "test/fixtures/replay/heap.pb.gz");
+    const run = (...args: readonly string[]) => gorewind(["replay", "-c", rules, ...args]);
+
+    const { code, out, err } = await run("--target", "shop", metrics, lines, vars, heap);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(/^6 rules over 12 readings, /m);
+    expect(out).toMatch(
+      /^2027-01-15T08:01:00.000Z {2}errors fires on shop: rate of .*code="500".* was 1\.5\/s, above 1\/s$/m,
+    );
+    expect(out).toMatch(
+      /^2027-01-15T08:00:40.000Z {2}tail fires on shop: p99 of .* was [34]\d\dms, above 250ms$/m,
+    );
+    for (const rule of ["heap", "queue", "vars", "both"])
+      expect(out).toMatch(new RegExp(`  ${rule} fires on shop: `));
+    // Each by itself, the two sources of `both` never meet.
+    expect((await run(metrics, lines)).out).not.toMatch(/both fires/);
+    expect(
+      (await run("--target", "shop", await file("calm.txt", 'up 1\nhttp_requests_total{code="500"} 7\n')))
+        .out,
+    ).toMatch(/^0 firings, 0 captures/m);
+  });
+
   it("refuses what is no trace", async () => {
     const rules = await file("r.yaml", "triggers: []");
     const { code, err } = await gorewind([
