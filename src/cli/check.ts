@@ -40,7 +40,9 @@ export async function checkConfig(file: string, args: CheckArguments, io: Comman
   io.out(`${file}: ok: ${what.join(", ")}\n`);
   const warnings = lint(config);
   for (const { code, rule, message, hint } of warnings) {
-    io.out(`${file}: warning: ${rule === undefined ? "" : `${rule}: `}${message}. ${hint} [${code}]\n`);
+    io.out(
+      `${file}: warning: ${rule === undefined ? "" : `${rule}: `}${message}. ${sentence(hint)} [${code}]\n`,
+    );
   }
   return warnings.length > 0 && args.lintFatal === true ? LINT_FATAL : 0;
 }
@@ -85,6 +87,8 @@ function lintTarget(scrape: ScrapeConfig, labels: LintTarget["labels"]): LintTar
     writeTimeout: trace.writeTimeout,
   };
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** `gorewind schema`: the configuration's JSON Schema, for editors. */
 export function printSchema(io: CommandIo): number {

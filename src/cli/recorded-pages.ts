@@ -7,7 +7,7 @@ import { decodeProfile } from "../pprof/decode.ts";
 import type { Profile } from "../pprof/profile.ts";
 import { parseExposition, type MetricSample } from "../signals/exposition.ts";
 import { expvarObservations } from "../signals/expvar.ts";
-import { MetricSignals } from "../signals/metric-signals.ts";
+import type { MetricSignals } from "../signals/metric-signals.ts";
 import { profileObservations, SIGNAL_PROFILES, type SignalProfile } from "../signals/profile-signals.ts";
 import { schedtraceObservations } from "../signals/schedtrace.ts";
 import type { Observation, SignalSource } from "../signals/signal.ts";

@@ -16,10 +16,11 @@ class AgentError extends GorewindError {}
 /** `gorewind triggers`: asks a running agent why each rule fires, or does not. */
 export async function showTriggers(args: TriggersArguments, io: CommandIo): Promise<number> {
   const reports = await ask(args);
+  if (reports.length === 0 && args.rule !== undefined) throw new AgentError("no_rule", await noRule(args));
   io.out(
     args.json === true
       ? `${JSON.stringify(reports, null, 2)}\n`
-      : reports.map((report) => format(report)).join("\n"),
+      : reports.map((report) => format(report, args.rule !== undefined)).join("\n"),
   );
   return 0;
 }
@@ -30,7 +31,7 @@ async function ask({ agent, rule, target }: TriggersArguments): Promise<readonly
   if (target !== undefined) url.searchParams.set("target", target);
   try {
     const { statusCode, body } = await request(url);
-    if (statusCode !== 200) throw new AgentError("agent", `${url.host} answered ${statusCode}`);
+    if (statusCode !== 200) throw refusal(url, statusCode, await body.text());
     return ((await body.json()) as { triggers: readonly RuleReport[] }).triggers;
   } catch (error) {
     if (error instanceof AgentError) throw error;
@@ -40,8 +41,24 @@ async function ask({ agent, rule, target }: TriggersArguments): Promise<readonly
   }
 }
 
-function format(report: RuleReport): string {
-  const { rule, severity, dryRun, targets, withoutData, instances } = report;
+async function noRule({ agent, rule }: TriggersArguments): Promise<string> {
+  const known = (await ask({ agent })).map((report) => report.rule);
+  return `no rule is called ${rule}; ${known.length === 0 ? "there is none" : `the rules are ${known.join(", ")}`}`;
+}
+
+/** What the agent itself says is wrong, as far as it does. */
+function refusal(url: URL, status: number, text: string): AgentError {
+  try {
+    const { error, hint } = JSON.parse(text) as { readonly error: string; readonly hint?: string };
+    return new AgentError("agent", error, hint === undefined ? {} : { hint });
+  } catch {
+    return new AgentError("agent", `${url.host} answered ${status}`);
+  }
+}
+
+/** @param detailed with the last evaluations: of one rule, not of all. */
+function format(report: RuleReport, detailed: boolean): string {
+  const { rule, severity, dryRun, signals, targets, withoutData, instances } = report;
   const lines = [
     `${rule} (${severity}${dryRun ? ", dry run" : ""}): ${targets} target${targets === 1 ? "" : "s"}`,
   ];
@@ -56,7 +73,10 @@ function format(report: RuleReport): string {
         `    fired ${instance.firings} time${instance.firings === 1 ? "" : "s"}${last}; suppressed ${instance.suppressed}`,
       );
     }
+    if (!detailed) continue;
+    for (const { at, truth, count } of instance.evaluations)
+      lines.push(`    ${new Date(at).toISOString()} ${truth}${count === 1 ? "" : ` (${count} in a row)`}`);
   }
-  if (withoutData.length > 0) lines.push(`  no data yet: ${withoutData.join(", ")}`);
+  if (withoutData.length > 0) lines.push(`  no ${signals.join(", ")} seen yet of ${withoutData.join(", ")}`);
   return `${lines.join("\n")}\n`;
 }

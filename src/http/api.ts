@@ -136,7 +136,9 @@ export function createApi(agent: AgentApi): Hono {
   app.route("/", createPprofRoutes(agent.pprof));
   app.get("/api/v1/triggers", (c) => {
     const rule = c.req.query("rule");
-    const target = c.req.query("target");
+    const asked = c.req.query("target");
+    const target = asked === undefined ? undefined : agent.resolveTarget(asked);
+    if (asked !== undefined && target === undefined) return noTarget(agent, c, asked);
     const filter = { ...(rule !== undefined && { rule }), ...(target !== undefined && { target }) };
     return c.json({ triggers: agent.triggers(filter) });
   });
@@ -228,15 +230,12 @@ async function yieldTracer(agent: AgentApi, c: Context): Promise<Response> {
   return c.json({ target: name, until });
 }
 
-function noTarget(agent: AgentApi, c: Context): Response {
+function noTarget(agent: AgentApi, c: Context, name = c.req.param("name")): Response {
   const known = agent
     .targets()
     .slice(0, 50)
     .map((target) => target.name);
-  return c.json(
-    { error: `no target is called ${c.req.param("name")}`, hint: `targets: ${known.join(", ")}` },
-    404,
-  );
+  return c.json({ error: `no target is called ${name}`, hint: `targets: ${known.join(", ")}` }, 404);
 }
 
 function notFound(c: Context, what: string): Response {

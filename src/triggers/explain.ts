@@ -9,6 +9,7 @@ import type { Truth } from "./detector.ts";
 import type { Evaluation } from "./evaluation-log.ts";
 import { cooldownEnd, type Instance } from "./instance.ts";
 import { remaining } from "./limits.ts";
+import { queriesOf, type Leaf } from "./leaf.ts";
 import type { RuleOnTarget } from "./rule-on-target.ts";
 import type { Severity } from "./rule.ts";
 import { warmUpEnd, type TargetState } from "./target-state.ts";
@@ -59,6 +60,8 @@ export interface RuleReport {
   readonly description: string;
   readonly severity: Severity;
   readonly dryRun: boolean;
+  /** What it looks at. */
+  readonly signals: readonly string[];
   /** How many targets its `match` selects. */
   readonly targets: number;
   /** Of those, the ones of which nothing was seen that the rule asks for. */
@@ -73,7 +76,7 @@ export function explainRules(
   filter: ExplainFilter,
 ): readonly RuleReport[] {
   const asked = rules.filter(({ rule }) => filter.rule === undefined || rule.name === filter.rule);
-  return asked.map(({ rule, fingerprint }) => {
+  return asked.map(({ rule, fingerprint, leaves }) => {
     const matched = targets
       .filter(({ name }) => filter.target === undefined || name === filter.target)
       .flatMap((state) => {
@@ -85,6 +88,7 @@ export function explainRules(
       description: rule.description,
       severity: rule.severity,
       dryRun: rule.dryRun,
+      signals: [...new Set(leaves.flatMap(queriesOf).map(({ signal }) => signal.name))],
       targets: matched.length,
       withoutData: matched
         .filter(({ onTarget }) => onTarget.instances.length === 0)
@@ -166,12 +170,23 @@ function explainWhy(
 
 /** What was seen against what was asked, for each condition. */
 function lastSeen(instance: Instance, conditions: readonly ConditionReport[]): string {
-  const parts = conditions.map(({ condition, value, note, truth }, i) => {
+  const parts = conditions.map(({ condition, value, note, truth, samples }, i) => {
     const leaf = instance.compiled.leaves[i];
     const unit = leaf === undefined ? undefined : readingUnit(leaf);
     const seen =
-      value === undefined || unit === undefined ? (note ?? "nothing seen") : formatValue(value, unit);
-    return `${condition} (${truth === "unknown" ? `not known, ${seen}` : `last ${seen}`})`;
+      value === undefined || unit === undefined
+        ? (note ?? "nothing seen")
+        : `last ${formatValue(value, unit)}`;
+    const lacks = leaf === undefined || truth !== "unknown" ? "" : whatLacks(leaf, samples);
+    return `${condition} (${lacks}${seen})`;
   });
   return parts.join("; ");
+}
+
+/** Why nothing can be said of it yet. */
+function whatLacks(leaf: Leaf, samples: number): string {
+  if (leaf.kind === "expression") return "not known, ";
+  const { query, test } = leaf;
+  if (samples < query.minSamples) return `${samples} of the ${query.minSamples} values that are needed, `;
+  return test.kind === "anomaly" ? "still learning what is normal, " : "not known, ";
 }

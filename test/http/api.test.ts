@@ -65,6 +65,22 @@ describe("the agent's HTTP interface", () => {
     expect(await answer.json()).toEqual({ links: { "trace.out": "https://s3/trace.out?X-Amz" } });
   });
 
+  it("explains the rules on the target that is meant, and says which there are when none is", async () => {
+    const asked: unknown[] = [];
+    const app = api({
+      triggers: (filter) => {
+        asked.push(filter);
+        return [];
+      },
+    });
+    expect((await app.request("/api/v1/triggers?rule=slow&target=shop")).status).toBe(200);
+    expect((await app.request("/api/v1/triggers")).status).toBe(200);
+    expect(asked).toEqual([{ rule: "slow", target: "shop@127.0.0.1:6060" }, {}]);
+    const unknown = await app.request("/api/v1/triggers?target=shpo");
+    expect([unknown.status, await unknown.json()]).toMatchObject([404, { error: "no target is called shpo" }]);
+    expect(asked).toHaveLength(2);
+  });
+
   it("hands a manual capture's window and reason on", async () => {
     const asked: [string, ManualCapture][] = [];
     const app = api({

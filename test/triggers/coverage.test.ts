@@ -42,30 +42,16 @@ describe("every signal of the catalogue", () => {
 });
 
 /** What a rule can say, as the schema has it: keys of conditions, and of rules. */
-const FORMS = [
-  ...["above", "below", "clear_above", "clear_below", "min_count", "breach_ratio", "min_samples", "window"],
-  ...[
-    "change",
-    "high_water",
-    "absent_for",
-    "anomaly",
-    "all",
-    "any",
-    "not",
-    "let",
-    "expr",
-    "labels",
-    "across",
-  ],
-  ...["for", "keep_firing_for", "by", "repeat", "dry_run", "severity", "match", "template", "also"],
-  ...["cooldown", "max_per_hour", "max_per_day", "skip_probability", "warm_up", "annotations"],
-];
+const FORMS =
+  "above below clear_above clear_below min_count breach_ratio min_samples window change high_water absent_for anomaly " +
+  "all any not let expr labels across for keep_firing_for by repeat dry_run severity match template also cooldown " +
+  "max_per_hour max_per_day skip_probability warm_up annotations";
 const AGGREGATES = ["each", "last", "count", "rate", "sum", "mean", "min", "max", "quantile"];
 
 describe("every form of a condition is in an example", () => {
   const written = texts.join("\n").replaceAll(/#.*/g, "");
 
-  test.each(FORMS)("%s", (key) => {
+  test.each(FORMS.split(" "))("%s", (key) => {
     expect(new RegExp(`[ {]${key}:`).test(written)).toBe(true);
   });
 

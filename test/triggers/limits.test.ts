@@ -264,10 +264,11 @@ describe("explain", () => {
     const bench = new Bench(load([{ name: "sched", when }]));
     bench.engine.addTarget("a", {}, at(0));
     expect(bench.engine.explain(at(1))[0]).toMatchObject({ targets: 1, withoutData: ["a"], instances: [] });
+    expect(bench.engine.explain(at(1))[0]?.signals).toEqual(["sched_latency_seconds"]);
     bench.observe(2, observation("sched_latency_seconds", [0.001]));
     expect(bench.engine.explain(at(2))[0]?.instances[0]).toMatchObject({
       state: "no_data",
-      why: "too little data: p99 of sched_latency_seconds over 10s above 10ms (not known, 1ms)",
+      why: "too little data: p99 of sched_latency_seconds over 10s above 10ms (1 of the 100 values that are needed, last 1ms)",
     });
   });
 });
