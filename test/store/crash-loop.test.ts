@@ -77,6 +77,7 @@ describe.skipIf(skip)("killed at random moments", () => {
         if (round % 10 !== 9) await killed.line((line) => line === "ready", { timeoutMs: 60_000 });
         await sleep(Math.random() * ALIVE_MS);
         await killed.kill9();
+        if (round % 50 === 49) console.log(`${round + 1} rounds, ${acknowledged.size} acknowledged`);
         const lines = killed.lines("stdout");
         expect(killed.lines("stderr").filter((line) => /Error/.test(line))).toEqual([]);
         if (!lines.includes("ready")) counts.killedBeforeReady++;
@@ -110,7 +111,7 @@ describe.skipIf(skip)("killed at random moments", () => {
       await spool.close();
       store.close();
     },
-    120_000 + ROUNDS * 5000,
+    120_000 + ROUNDS * 30_000,
   );
 
   /** The oracle. */
