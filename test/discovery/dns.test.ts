@@ -13,7 +13,7 @@ const dns = (address: string, more: object) =>
     "/",
   );
 
-describe.skipIf(skip)("dns_sd_configs", { timeout: 60_000 }, () => {
+describe.skipIf(skip)("dns_sd_configs", { timeout: 240_000 }, () => {
   it("takes SRV records with their ports, follows changes, and takes no records for no targets", async () => {
     const srv = (host: string, port: number) => `srv-host=_pprof._tcp.shop.test,${host}.shop.test,${port}`;
     await using server = await startDns([srv("a", 6060), srv("b", 6061)]);

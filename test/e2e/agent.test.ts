@@ -41,7 +41,7 @@ async function stored(agent: RunningAgent, id: string): Promise<string> {
   return join(String(line["location"]), String(line["prefix"]));
 }
 
-describe.skipIf(skip)("gorewind run", { timeout: 60_000 }, () => {
+describe.skipIf(skip)("gorewind run", { timeout: 240_000 }, () => {
   it("captures on request, shows the capture, and hands out its files", async () => {
     const { agent } = await shopAndAgent();
     await sealed(agent, 2);

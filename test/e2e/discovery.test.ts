@@ -43,7 +43,7 @@ const resolved = (agent: RunningAgent, active: number) =>
 const names = async (agent: RunningAgent): Promise<string[]> =>
   (await agent.targets()).map(({ name }) => name).sort();
 
-describe.skipIf(skip)("targets that come and go", { timeout: 90_000 }, () => {
+describe.skipIf(skip)("targets that come and go", { timeout: 240_000 }, () => {
   it("follows a file: a new target is recorded, the others are not interrupted, a removed one leaves nothing", async () => {
     const [first, second] = await Promise.all([
       startShop({ args: ["-load", "20"] }),

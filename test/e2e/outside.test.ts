@@ -89,7 +89,7 @@ const alerts = (labels: object): string =>
   });
 
 describe.skipIf(skip)("the world around", () => {
-  it("triggers by alert, query and schedule, and is told of the captures", { timeout: 90_000 }, async () => {
+  it("triggers by alert, query and schedule, and is told of the captures", { timeout: 240_000 }, async () => {
     await using shop = await startShop({ args: ["-load", "20"] });
     await using receiver = await startReceiver();
     await using prometheus = await startPrometheus({ targets: [new URL(shop.debugUrl).host] });

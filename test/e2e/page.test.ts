@@ -16,7 +16,7 @@ describe.skipIf(skip)("the agent's own page", () => {
   });
   afterAll(() => browser?.close());
 
-  it("shows what is recorded, takes a capture, and opens its report", { timeout: 120_000 }, async () => {
+  it("shows what is recorded, takes a capture, and opens its report", { timeout: 400_000 }, async () => {
     await using shop = await startShop({ args: ["-load", "20"] });
     await using agent = await startAgent({
       config: `
@@ -35,13 +35,13 @@ triggers:
     page.on("console", (message) => complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     await page.goto(agent.url);
-    await page.getByText("gorewind is ready.").waitFor({ timeout: 30_000 });
-    await page.getByText(/^ring: [1-9.]+ s, /).waitFor({ timeout: 30_000 });
+    await page.getByText("gorewind is ready.").waitFor({ timeout: 120_000 });
+    await page.getByText(/^ring: [1-9.]+ s, /).waitFor({ timeout: 120_000 });
     expect(await page.getByText(/^never$/).count()).toBe(1);
 
     await page.getByRole("button", { name: "Capture now" }).click();
     const report = page.getByRole("link", { name: "open the report" });
-    await report.first().waitFor({ timeout: 60_000 });
+    await report.first().waitFor({ timeout: 120_000 });
     expect(await page.getByText("manual on shop@").count()).toBe(1);
     const picture = process.env["GOREWIND_SCREENSHOT"];
     if (picture !== undefined) await page.screenshot({ path: picture, fullPage: true });

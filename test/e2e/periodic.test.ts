@@ -48,7 +48,7 @@ async function fired(agent: RunningAgent, ...rules: readonly string[]): Promise<
   }
 }
 
-describe.skipIf(skip)("what is read beside the trace", { timeout: 90_000 }, () => {
+describe.skipIf(skip)("what is read beside the trace", { timeout: 240_000 }, () => {
   it("makes signals of metrics, expvars, probes and profiles, and names the Go version in the manifest", async () => {
     const shop = keep(await startShop({ args: ["-load", "50"] }));
     const agent = keep(

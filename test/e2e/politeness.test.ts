@@ -167,7 +167,7 @@ describe.skipIf(skip)("pprof by way of the agent", { timeout: 120_000 }, () => {
   });
 });
 
-describe.skipIf(skip)("the budget of a target", { timeout: 90_000 }, () => {
+describe.skipIf(skip)("the budget of a target", { timeout: 240_000 }, () => {
   const budgeted = (shop: Shop, budget: string, more = ""): string => `
 scrape_configs:
   - job_name: shop
@@ -234,7 +234,7 @@ trigger_limits: { max_agent_memory: 1MiB }
   });
 });
 
-describe.skipIf(skip)("yielding the tracer", { timeout: 60_000 }, () => {
+describe.skipIf(skip)("yielding the tracer", { timeout: 240_000 }, () => {
   it("lets somebody else trace meanwhile, and goes on when it is taken back", async () => {
     const { agent, shop } = await shopAndAgent();
     await sealed(agent, 2);

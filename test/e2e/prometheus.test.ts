@@ -42,7 +42,7 @@ const skip = requireOrSkip("the agent's metrics in a real Prometheus", reason);
 describe.skipIf(skip)("/metrics", () => {
   it(
     "pass promtool, and answer the questions of an operator in Prometheus",
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async () => {
       await using shop = await startShop({ args: ["-load", "30"] });
       await using agent = await startAgent({

@@ -42,7 +42,7 @@ describe.each(["1.22", "local"] as const)("a server built with Go %s", async (ve
 
   it.skipIf(skip)(
     "is recorded through mTLS with a token that is rotated, on IPv6, and over a unix socket",
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async () => {
       const authority = await createAuthority(folder);
       const server = await authority.issue("server", ["DNS:shop.test"]);
@@ -92,7 +92,7 @@ scrape_configs:
 
   it.skipIf(skip)(
     "is recorded though its WriteTimeout is short, on connections that are kept",
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async () => {
       const { child, address } = await launch(version, "-write-timeout", "4s");
       const config = `

@@ -16,7 +16,7 @@ const fired = (agent: RunningAgent): readonly LogLine[] =>
 describe.skipIf(skip)("the last breath", () => {
   it.each(["panics", "is killed"])(
     "is captured within 5 s when the service %s under load",
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async (how) => {
       await using shop = await startShop({ args: ["-load", "50", "-allow-crash"] });
       await using agent = await startAgent({
@@ -62,7 +62,7 @@ triggers:
     limits: { cooldown: 3s, max_per_hour: 3 }
 `;
 
-  it("captures a slow burst once, within the limits", { timeout: 60_000 }, async () => {
+  it("captures a slow burst once, within the limits", { timeout: 240_000 }, async () => {
     await using shop = await startShop({ args: ["-load", "50"] });
     await using agent = await startAgent({ config: rule(hostOf(shop)) });
     // The limit is three an hour: the fourth is held back, and said so.
@@ -103,7 +103,7 @@ triggers:
 });
 
 describe.skipIf(skip)("capture.also", () => {
-  it("takes the same window from the neighbours that the rule names", { timeout: 60_000 }, async () => {
+  it("takes the same window from the neighbours that the rule names", { timeout: 240_000 }, async () => {
     await using shop = await startShop({ args: ["-load", "30"] });
     await using neighbour = await startShop({ args: ["-load", "5", "-slow-every", "0"] });
     await using agent = await startAgent({

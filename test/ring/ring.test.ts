@@ -117,18 +117,25 @@ describe("GenerationRing", () => {
 
 describe("ring options", () => {
   it("default to the flight recorder's 10 s and 10 MiB", () => {
-    expect(ringOptions.parse({})).toEqual({ minAge: 10_000, maxBytes: 10_485_760 });
+    expect(ringOptions.parse({})).toEqual({ minAge: 10_000, maxBytes: 10_485_760, persist: false });
   });
 
   it("take a preset and override it", () => {
-    expect(ringOptions.parse({ preset: "memory-constrained" })).toEqual(RING_PRESETS["memory-constrained"]);
+    expect(ringOptions.parse({ preset: "memory-constrained" })).toEqual({
+      ...RING_PRESETS["memory-constrained"],
+      persist: false,
+    });
     expect(ringOptions.parse({ preset: "fast-request", max_bytes: "2MiB" })).toEqual({
       minAge: 200,
       maxBytes: 2_097_152,
+      persist: false,
     });
   });
 
   it("take 0 for the default, as Go does", () => {
-    expect(ringOptions.parse({ min_age: "0", max_bytes: 0 })).toEqual(RING_PRESETS.default);
+    expect(ringOptions.parse({ min_age: "0", max_bytes: 0 })).toEqual({
+      ...RING_PRESETS.default,
+      persist: false,
+    });
   });
 });

@@ -241,7 +241,7 @@ describe("discovered addresses", () => {
   });
 });
 
-describe.skipIf(skip)("a Go server with TLS", { timeout: 60_000 }, () => {
+describe.skipIf(skip)("a Go server with TLS", { timeout: 240_000 }, () => {
   let binary: string;
   let authority: Authority;
   let server: Certificate;
