@@ -74,11 +74,8 @@ export class DiscoverySet {
       this.#ending.add(ending);
     }
     this.#followed = followed;
-    const jobs = new Set([...followed.values()].map(({ job }) => job));
-    for (const job of [...this.#resolved.keys()].filter((known) => !jobs.has(known))) {
-      this.#resolved.delete(job);
-      this.#deps.emit({ kind: "discovery.ended", job });
-    }
+    const jobs = new Set(config.options.scrapeConfigs.map(({ jobName }) => jobName));
+    for (const job of [...this.#resolved.keys()].filter((known) => !jobs.has(known))) this.#end(job);
     this.#publish();
   }
 
@@ -149,7 +146,7 @@ export class DiscoverySet {
     const refused: { readonly address: string; readonly reason: Refusal }[] = [];
     const known: KnownGroups = this.#known.get(scrape) ?? new WeakMap();
     this.#known.set(scrape, known);
-    let dropped = 0;
+    let dropped = scrape.staticConfigs.flatMap(({ targets }) => targets).length - found.length;
     for (const { job, options, groups } of this.#followed.values()) {
       if (job !== scrape.jobName) continue;
       const trust = trustOf(options);
@@ -171,8 +168,15 @@ export class DiscoverySet {
       names.add(name);
       kept.push(entry);
     }
-    if (scrape.discovery.length > 0) this.#report(scrape.jobName, kept.length, dropped, refused);
+    // What is written down and then dropped by a rule is as surprising as what is not found.
+    if (scrape.discovery.length + dropped > 0) this.#report(scrape.jobName, kept.length, dropped, refused);
+    else this.#end(scrape.jobName);
     return kept;
+  }
+
+  /** There is nothing to report of the job any more. */
+  #end(job: string): void {
+    if (this.#resolved.delete(job)) this.#deps.emit({ kind: "discovery.ended", job });
   }
 
   #report(

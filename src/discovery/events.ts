@@ -30,5 +30,5 @@ export type DiscoveryEvent =
       /** One of the refused, for people. */
       readonly example?: string;
     }
-  /** The job discovers nothing any more: it is no longer configured, or has only fixed targets. */
+  /** Nothing is left to say of the job: it is no longer configured, or has only fixed targets, all of them watched. */
   | { readonly kind: "discovery.ended"; readonly job: string };

@@ -80,6 +80,11 @@ const TLS_CODES =
   /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|HOSTNAME_MISMATCH|EPROTO)/;
 
 function tlsError(error: unknown, code: string, url: URL): ScrapeError {
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") {
+    return new ScrapeError("tls", `${url.host} does not speak TLS (${code})`, {
+      hint: "It most likely speaks plain HTTP here: is scheme http meant?",
+    });
+  }
   const certificate = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT|HOSTNAME_)/.test(code);
   return new ScrapeError("tls", `no TLS with ${url.host} (${code})`, {
     cause: error,

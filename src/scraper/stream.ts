@@ -102,8 +102,9 @@ export async function refusal(response: Response, url: URL): Promise<ScrapeError
       hint: "The server's WriteTimeout is shorter than the stream; shorter ones are tried.",
     });
   }
-  const hint =
-    response.statusCode === 404
+  const hint = /HTTP request to an HTTPS server/i.test(text)
+    ? "The server speaks TLS here: set scheme: https."
+    : response.statusCode === 404
       ? "Does the service import net/http/pprof, and is this the right address and path?"
       : response.statusCode >= 300 && response.statusCode < 400
         ? "Redirects are not followed: give the final address."

@@ -78,6 +78,21 @@ scrape_configs:
     await vi.waitFor(() => expect(events.at(-1)).toMatchObject({ active: 1, refused: { duplicate: 1 } }));
   });
 
+  it("says of configured targets that rules drop, too, and no more when they do not", () => {
+    const config = (regex: string): string => `
+scrape_configs:
+  - job_name: j
+    static_configs: [{ targets: ["a:1", "b:1"] }]
+    relabel_configs: [{ source_labels: [__address__], regex: "${regex}", action: keep }]
+`;
+    apply(config("a:1"));
+    expect(names).toEqual(["j@a:1"]);
+    expect(events).toEqual([{ kind: "discovery.resolved", job: "j", active: 1, dropped: 1, refused: {} }]);
+    apply(config("[ab]:1"));
+    expect(names).toEqual(["j@a:1", "j@b:1"]);
+    expect(events.at(-1)).toEqual({ kind: "discovery.ended", job: "j" });
+  });
+
   it("goes on through a reload, with what was known until the new configuration has found something", async () => {
     await write("a.json", "a:1");
     const config = (more: string): string => `

@@ -41,7 +41,7 @@ async function stored(agent: RunningAgent, id: string): Promise<string> {
   return join(String(line["location"]), String(line["prefix"]));
 }
 
-describe.skipIf(skip)("gorewind run", { timeout: 240_000 }, () => {
+describe.skipIf(skip)("gorewind run", { timeout: 150_000 }, () => {
   it("captures on request, shows the capture, and hands out its files", async () => {
     const { agent } = await shopAndAgent();
     await sealed(agent, 2);
@@ -92,10 +92,8 @@ describe.skipIf(skip)("gorewind run", { timeout: 240_000 }, () => {
     const [capture] = await agent.captures();
     expect(diedAt - Date.parse(capture?.manifest.window?.end ?? "")).toBeLessThan(2500);
     // The profiles of a dead process cannot be had, and the manifest says so.
-    expect(capture?.manifest.omitted.map(({ name }) => name).sort()).toEqual([
-      "goroutine.pb.gz",
-      "heap.pb.gz",
-    ]);
+    const profiles = capture?.manifest.omitted.filter(({ name }) => name.endsWith(".pb.gz"));
+    expect(profiles?.map(({ name }) => name).sort()).toEqual(["goroutine.pb.gz", "heap.pb.gz"]);
     expect(capture?.manifest.window?.complete).toBe(false);
   });
 

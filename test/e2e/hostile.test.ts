@@ -34,8 +34,8 @@ const MAX_GROWTH = 96 * MiB;
 const SAID: Readonly<Record<string, RegExp>> = {
   "a generation without end": /a generation of \d+ bytes is above the bound of 8388608/,
   "a generation of 1 GB by its own word": /invalid batch size 1000000000/,
-  "a body of 1 TB by its own word": /metrics .* larger than 4194304 bytes/,
-  "a slow drip": /did not answer \/metrics within 2 s/,
+  "a body of 1 TB by its own word": /metrics .* larger than 1048576 bytes/,
+  "a slow drip": /did not answer \/metrics within 5 s/,
   "a gzip bomb, as a profile and as an encoding": /Cannot create a Buffer larger than 67108864/,
   "a redirect to the metadata address": /answered 302/,
   "headers without end": /was lost in \/debug\/pprof\/trace/,
@@ -45,13 +45,13 @@ const SAID: Readonly<Record<string, RegExp>> = {
 const beside = `
     trace: { headers_timeout: 3s, idle_timeout: 3s, max_generation_bytes: 8MiB }
     ring: { max_bytes: 1MiB }
-    metrics: { interval: 1s, timeout: 2s, max_bytes: 4MiB }
-    vars: { interval: 1s, timeout: 2s, max_bytes: 4MiB }
-    profiles: { every: 2s, timeout: 2s, max_bytes: 8MiB, list: [heap, goroutine] }
+    metrics: { interval: 1s, timeout: 5s, max_bytes: 1MiB }
+    vars: { interval: 1s, timeout: 5s, max_bytes: 1MiB }
+    profiles: { every: 2s, timeout: 5s, max_bytes: 8MiB, list: [heap, goroutine] }
     probes: [{ name: home, path: /, interval: 1s, timeout: 2s }]`;
 
 describe.skipIf(skip)("hostile targets", () => {
-  it("harm neither the agent nor the target beside them", { timeout: 120_000 }, async () => {
+  it("harm neither the agent nor the target beside them", { timeout: 240_000 }, async () => {
     const shop = keep(await startShop({ args: ["-load", "30"] }));
     const hostile = await Promise.all(
       Object.entries(MALICES).map(async ([name, malice]) => ({
@@ -90,21 +90,19 @@ triggers:
     expect(peak).toBeLessThan(MAX_RESIDENT);
     expect(resident - halfway.resident).toBeLessThan(MAX_GROWTH);
     expect(await openFilesOf(agent.child.pid)).toBeLessThan(300);
-    expect(sealed(agent) - sealedBefore).toBeGreaterThan((SIEGE_MS / 1000) * 0.6);
+    await expect.poll(() => sealed(agent) - sealedBefore, { timeout: 30_000 }).toBeGreaterThan(9);
     expect(agent.events().filter((line) => line.event === "analyser.restarted")).toEqual([]);
     expect(agent.child.lines("stderr")).toEqual([]);
 
-    const targets = await agent.targets();
     for (const [i, { name, server }] of hostile.entries()) {
+      const said = SAID[name] ?? /cannot read/;
+      await agent.event(
+        (line) => String(line["target"]).startsWith(`hostile-${i}@`) && said.test(String(line["msg"])),
+      );
       // Each was tried, and not in a tight loop.
       expect(server.requests(), name).toBeGreaterThan(1);
       expect(server.requests(), name).toBeLessThan(200);
-      const said = agent
-        .events()
-        .filter((line) => String(line["target"]).startsWith(`hostile-${i}@`))
-        .map((line) => String(line["msg"]));
-      expect(said.join("\n"), name).toMatch(SAID[name] ?? /cannot read/);
-      const target = targets.find(({ job }) => job === `hostile-${i}`);
+      const target = (await agent.targets()).find(({ job }) => job === `hostile-${i}`);
       expect(target?.ring.generations, name).toBe(0);
     }
     // A state is said once, not at every try.
@@ -117,10 +115,12 @@ triggers:
     const trace = await fetch(`${agent.url}/debug/pprof/trace?target=shop&ago=3s`);
     await writeFile(join(folder, "trace"), new Uint8Array(await trace.arrayBuffer()));
     expect(await goToolTrace(join(folder, "trace"))).toMatchObject({ exitCode: 0, stderr: "" });
-    for (let i = 0; i < hostile.length; i++) {
-      const { status } = await agent.get(`/debug/pprof/heap?target=hostile-${i}`);
-      expect([200, 302, 502], hostile[i]?.name).toContain(status);
-    }
+    await Promise.all(
+      hostile.map(async ({ name }, i) => {
+        const { status } = await agent.get(`/debug/pprof/heap?target=hostile-${i}`);
+        expect([200, 302, 502], name).toContain(status);
+      }),
+    );
   });
 });
 

@@ -44,11 +44,11 @@ const rule = (name: string, when: string): string =>
 
 async function fired(agent: RunningAgent, ...rules: readonly string[]): Promise<void> {
   for (const name of rules) {
-    await agent.event((line) => line.event === "trigger.fired" && line["rule"] === name, 40_000);
+    await agent.event((line) => line.event === "trigger.fired" && line["rule"] === name);
   }
 }
 
-describe.skipIf(skip)("what is read beside the trace", { timeout: 240_000 }, () => {
+describe.skipIf(skip)("what is read beside the trace", { timeout: 180_000 }, () => {
   it("makes signals of metrics, expvars, probes and profiles, and names the Go version in the manifest", async () => {
     const shop = keep(await startShop({ args: ["-load", "50"] }));
     const agent = keep(

@@ -65,7 +65,7 @@ describe.each(goVersions())("the trace of a Go %s service, from the agent", asyn
 
   it.skipIf(skip)(
     "is served live and from the past while the stream goes on, and opens in that Go's own tool",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const { agent } = await shopAndAgent(version);
       await sealed(agent, 3);
@@ -100,7 +100,7 @@ describe.each(goVersions())("the trace of a Go %s service, from the agent", asyn
 
 const skip = requireOrSkip("politeness beside a real Go service", await goUnavailable());
 
-describe.skipIf(skip)("pprof by way of the agent", { timeout: 120_000 }, () => {
+describe.skipIf(skip)("pprof by way of the agent", { timeout: 180_000 }, () => {
   it("passes profiles on: go tool pprof reads them from the agent", async () => {
     const { agent } = await shopAndAgent();
     await sealed(agent, 1);
@@ -167,7 +167,7 @@ describe.skipIf(skip)("pprof by way of the agent", { timeout: 120_000 }, () => {
   });
 });
 
-describe.skipIf(skip)("the budget of a target", { timeout: 240_000 }, () => {
+describe.skipIf(skip)("the budget of a target", { timeout: 180_000 }, () => {
   const budgeted = (shop: Shop, budget: string, more = ""): string => `
 scrape_configs:
   - job_name: shop
@@ -198,7 +198,7 @@ ${more}`;
     const agent = keep(await startAgent({ config: budgeted(shop, "{ max_overhead: 0.5%, settle: 2s }") }));
     const held = await agent.event((line) => line.event === "stream.held");
     expect(String(held["reason"])).toMatch(/an estimated \d.*% of its CPU, max_overhead is 0\.5%/);
-    await agent.event((line) => line.event === "stream.resumed", 40_000);
+    await agent.event((line) => line.event === "stream.resumed", 60_000);
     await agent.event(
       (line) => line.event === "overhead.estimated" && typeof line["measured"] === "number",
       60_000,
@@ -234,7 +234,7 @@ trigger_limits: { max_agent_memory: 1MiB }
   });
 });
 
-describe.skipIf(skip)("yielding the tracer", { timeout: 240_000 }, () => {
+describe.skipIf(skip)("yielding the tracer", { timeout: 150_000 }, () => {
   it("lets somebody else trace meanwhile, and goes on when it is taken back", async () => {
     const { agent, shop } = await shopAndAgent();
     await sealed(agent, 2);

@@ -42,7 +42,7 @@ describe.each(["1.22", "local"] as const)("a server built with Go %s", async (ve
 
   it.skipIf(skip)(
     "is recorded through mTLS with a token that is rotated, on IPv6, and over a unix socket",
-    { timeout: 240_000 },
+    { timeout: 180_000 },
     async () => {
       const authority = await createAuthority(folder);
       const server = await authority.issue("server", ["DNS:shop.test"]);
@@ -92,7 +92,7 @@ scrape_configs:
 
   it.skipIf(skip)(
     "is recorded though its WriteTimeout is short, on connections that are kept",
-    { timeout: 240_000 },
+    { timeout: 180_000 },
     async () => {
       const { child, address } = await launch(version, "-write-timeout", "4s");
       const config = `
@@ -109,16 +109,16 @@ scrape_configs:
         // Go 1.22 and older refuse what takes longer than the WriteTimeout: what they allow is found out, and opened anew.
         expect(refused[0]).toMatchObject({ code: "scrape_limit" });
         expect(String(refused[0]?.["hint"])).toMatch(/WriteTimeout/);
-        await expect.poll(() => opened(agent), { timeout: 30_000 }).toBeGreaterThanOrEqual(3);
+        await expect.poll(() => opened(agent), { timeout: 60_000 }).toBeGreaterThanOrEqual(3);
         const ends = agent.events().filter((line) => line.event === "stream.ended");
         expect(ends.map((line) => line["how"])).toEqual(ends.map(() => "finished"));
       } else {
         // Later ones extend it for as long as they were asked for.
         expect(refused).toEqual([]);
-        await expect.poll(requests, { timeout: 30_000 }).toBeGreaterThan(6);
+        await expect.poll(requests, { timeout: 60_000 }).toBeGreaterThan(6);
         expect(opened(agent)).toBe(1);
       }
-      await expect.poll(requests, { timeout: 30_000 }).toBeGreaterThan(4);
+      await expect.poll(requests, { timeout: 60_000 }).toBeGreaterThan(4);
       // One for the stream, and one for what is read beside it.
       expect(child.lines("stdout").filter((line) => line === "connection").length).toBeLessThanOrEqual(3);
     },

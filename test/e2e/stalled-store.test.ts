@@ -39,7 +39,7 @@ store:
   credentials: { kind: static, access_key_id: ${s3.accessKeyId}, secret_access_key: ${s3.secretAccessKey} }
 `,
     });
-    await agent.event((line) => line.event === "upload.completed", 60_000);
+    await agent.event((line) => line.event === "upload.completed", 90_000);
 
     process.kill(s3.pid, "SIGSTOP");
     try {
@@ -59,7 +59,7 @@ store:
       process.kill(s3.pid, "SIGCONT");
     }
     const { length } = await agent.captures();
-    await agent.event((line) => line.event === "upload.completed" && line["id"] !== undefined, 30_000);
+    await agent.event((line) => line.event === "upload.completed" && line["id"] !== undefined);
     expect(length).toBeGreaterThan(1);
   });
 });

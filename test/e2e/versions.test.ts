@@ -26,7 +26,7 @@ describe.each(goVersions())("a service built with Go %s", async (version) => {
 
   it.skipIf(skip)(
     "is streamed, triggers, and its capture opens in that Go's own go tool trace",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       await using shop = await startShop({ version, args: ["-load", "40"] });
       await using agent = await startAgent({ config: config(new URL(shop.debugUrl).host) });

@@ -173,6 +173,7 @@ describe("Recorder", () => {
   it.each([
     ["a page", 404, "404 page not found", "scrape_status"],
     ["a redirect", 302, "", "scrape_status"],
+    ["a server of TLS", 400, "Client sent an HTTP request to an HTTPS server.", "scrape_status"],
   ])("reports %s that is no trace, with what to do", async (_, status, text, code) => {
     const setup = await record((__, response) => refuse(response, status, text));
     const { error } = await setup.next("stream.refused");

@@ -81,6 +81,14 @@ async function failureOf(work: Promise<unknown>): Promise<ScrapeError> {
   return error;
 }
 
+describe("TLS where there is none", () => {
+  it("is an error that says which scheme is meant", async () => {
+    const address = await serve(() => ({}));
+    const error = await failureOf(client({}, address)(`https://${address}/`));
+    expect(error).toMatchObject({ kind: "tls", hint: expect.stringMatching(/scheme http meant/) as string });
+  });
+});
+
 describe("credentials", () => {
   it("are sent as Prometheus sends them, and read from their files each time", async () => {
     const seen: IncomingMessage["headers"][] = [];

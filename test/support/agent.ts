@@ -50,7 +50,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", ...options.env },
     },
   );
-  const event = async (accepts: (line: LogLine) => boolean, timeoutMs = 30_000): Promise<LogLine> =>
+  const event = async (accepts: (line: LogLine) => boolean, timeoutMs = 60_000): Promise<LogLine> =>
     parse(await child.line((line) => line.startsWith("{") && accepts(parse(line)), { timeoutMs }));
   const started = await event((line) => line.event === "agent.started", options.startsWithinMs);
   const url = String(started["address"]);
