@@ -70,7 +70,8 @@ describe.skipIf(skip)("ring.persist", () => {
       // What was sealed before the last one seen is there: only the open generation is lost.
       expect(capture?.manifest.trace?.last_generation).toBeGreaterThanOrEqual(last);
       const names = capture?.manifest.files.map(({ name }) => name);
-      const late = capture?.manifest.omitted.filter(({ reason }) => /^not done after/.test(reason)) ?? [];
+      const late =
+        capture?.manifest.omitted.filter(({ reason }) => reason.startsWith("not done after")) ?? [];
       expect([...(names ?? []), ...late.map(({ name }) => name)]).toEqual([
         "trace.out",
         "summary.json",
