@@ -74,7 +74,7 @@ describe.skipIf(skip)("killed at random moments", () => {
       const counts = { killedBeforeReady: 0, resumed: 0, troubles: 0, dropped: 0 };
       for (let round = 0; round < ROUNDS; round++) {
         const killed = await child(round);
-        if (round % 10 !== 9) await killed.line((line) => line === "ready", { timeoutMs: 60_000 });
+        if (round % 10 !== 9) await killed.line((line) => line === "ready", { timeoutMs: 300_000 });
         await sleep(Math.random() * ALIVE_MS);
         await killed.kill9();
         if (round % 50 === 49) console.log(`${round + 1} rounds, ${acknowledged.size} acknowledged`);
@@ -90,7 +90,7 @@ describe.skipIf(skip)("killed at random moments", () => {
         }
       }
       const last = await child(ROUNDS, { drain: true });
-      await last.line((line) => line === "drained", { timeoutMs: 120_000 });
+      await last.line((line) => line === "drained", { timeoutMs: 600_000 });
       await last.exited;
 
       const report = {
