@@ -160,16 +160,28 @@ triggers:
 `;
     const { agent } = await shopAndAgent(rules);
     await agent.event((line) => line.event === "trigger.suppressed" && line["reason"] === "cooldown");
-    const { exitCode, stdout } = await run(process.execPath, [
-      join(repoRoot, "bin", "gorewind.mjs"),
-      "triggers",
-      "--agent",
-      agent.url,
-    ]);
+    const triggers = (...args: readonly string[]) =>
+      run(process.execPath, [
+        join(repoRoot, "bin", "gorewind.mjs"),
+        "triggers",
+        "--agent",
+        agent.url,
+        ...args,
+      ]);
+    const { exitCode, stdout } = await triggers();
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^slow \(warning\): 1 target\n {2}shop@[^\n]*\{task="checkout"\}: .*cooldown/m);
     expect(stdout).toMatch(/fired 1 time/);
     expect(stdout).toMatch(/^never \(warning\): 1 target/m);
+    // Of one rule, the last evaluations as well; a job is a target's name where it is its only one.
+    const one = await triggers("--rule", "slow", "--target", "shop");
+    expect(one.stdout).toMatch(/^ {4}20\S+Z true( \(\d+ in a row\))?$/m);
+    expect(one.stdout).not.toMatch(/never/);
+    expect(await triggers("--rule", "slwo")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/no rule is called slwo; the rules are slow, never/) as string,
+    });
+    expect((await triggers("--target", "shpo")).stderr).toMatch(/no target is called shpo\ntargets: shop@/);
   });
 
   it("stops cleanly at SIGTERM, with the capture in progress stored", async () => {

@@ -77,7 +77,10 @@ describe("the agent's HTTP interface", () => {
     expect((await app.request("/api/v1/triggers")).status).toBe(200);
     expect(asked).toEqual([{ rule: "slow", target: "shop@127.0.0.1:6060" }, {}]);
     const unknown = await app.request("/api/v1/triggers?target=shpo");
-    expect([unknown.status, await unknown.json()]).toMatchObject([404, { error: "no target is called shpo" }]);
+    expect([unknown.status, await unknown.json()]).toMatchObject([
+      404,
+      { error: "no target is called shpo" },
+    ]);
     expect(asked).toHaveLength(2);
   });
 
