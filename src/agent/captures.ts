@@ -69,6 +69,8 @@ type ProfileOutcome = { readonly file: CaptureFile } | { readonly omitted: Omiss
 
 /** Overlapping firings can stretch one capture to this much after its first moment, no further. */
 const MAX_STRETCH_MS = 60_000;
+/** A last breath is there within five seconds of the death, on a busy machine too, if need be without its report. */
+const LAST_BREATH_EXPLAIN_MS = 2000;
 /** The open generation ends about a second after the moment it holds, later on an idle Go 1.24 and older. */
 const TAIL_PATIENCE_MS = 5000;
 
@@ -278,7 +280,9 @@ export class CaptureCoordinator {
     const { watched } = pending;
     const reason = this.#sayable(pending)[0]?.message;
     const title = reason === undefined ? watched.target.name : `${watched.target.name}: ${reason}`;
-    return this.#explainer.explain({ title, chunks }, this.#abort.signal);
+    const isCrash = firings.some(({ signal }) => signal === "stream_lost");
+    const limit = isCrash ? LAST_BREATH_EXPLAIN_MS : undefined;
+    return this.#explainer.explain({ title, chunks }, this.#abort.signal, limit);
   }
 
   /** Starts those of the firings' profiles that were not started yet. */

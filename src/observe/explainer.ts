@@ -44,9 +44,13 @@ export class Explainer {
     this.#program = program;
   }
 
-  /** Never rejects. Gives up when `signal` aborts. */
-  async explain(job: ExplainJob, signal: AbortSignal): Promise<Explanation> {
-    const { millis, traceBytes } = this.#limits;
+  /** Never rejects. Gives up when `signal` aborts. @param millis a shorter limit, for who cannot wait. */
+  async explain(
+    job: ExplainJob,
+    signal: AbortSignal,
+    millis: number = this.#limits.millis,
+  ): Promise<Explanation> {
+    const { traceBytes } = this.#limits;
     const bytes = job.chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
     if (bytes > traceBytes) {
       const most = formatSize(traceBytes);
