@@ -34,6 +34,8 @@ export class Frontier {
   readonly #events = new ByteCursor(new Uint8Array(0));
   readonly #arguments = new Float64Array(4);
   argumentsEnd = 0;
+  /** The arguments run over the end of the batch. */
+  overran = false;
 
   constructor(memory: LinearMemory) {
     this.#memory = memory;
@@ -120,6 +122,8 @@ export class Frontier {
   /** The arguments of cursor c's next event, up to four, 0 for those it has not. Where they end is in `argumentsEnd`. */
   readArguments(c: number): Float64Array {
     const events = this.#eventsOf(c, this.offset(c));
+    const { end } = events;
+    events.end = events.bytes.length;
     const count = timedArgCount[this.type(c)]!;
     try {
       for (let i = 0; i < 4; i++) this.#arguments[i] = i < count ? events.uvarint() : 0;
@@ -127,6 +131,7 @@ export class Frontier {
       throw this.#placed(error, this.#batch(c));
     }
     this.argumentsEnd = events.pos;
+    this.overran = events.pos > end;
     return this.#arguments;
   }
 

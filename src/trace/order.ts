@@ -110,6 +110,7 @@ export class Ordering {
     s.offset = frontier.offset(cursor);
     if (timedArgCount[s.type] === NOT_TIMED) throw s.notTimed();
     const [a, b, c, d] = frontier.readArguments(cursor);
+    if (frontier.overran) throw s.overrun();
     s.offset = frontier.argumentsEnd;
     if (advancePlain(s, a!, b!, c!, d!)) {
       this.#next(attempt, frontier.argumentsEnd);

@@ -1,7 +1,7 @@
 /** The state machine on traces built for the purpose: order, transitions, and what is refused. */
 
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { DEFAULT_BATCH_ROWS } from "../../src/trace/columns.ts";
 import type { EventColumns } from "../../src/trace/columns.ts";
 import { readEvents } from "../../src/trace/events.ts";
@@ -211,7 +211,109 @@ function* merged(bytes: Uint8Array, plainOnly: boolean): Generator<EventColumns>
   }
 }
 
+/** The rows, and what ended them. */
+function outcomeOf(bytes: Uint8Array, plainOnly: boolean): unknown {
+  try {
+    const { rows, error } = collect(merged(bytes, plainOnly));
+    return { rows, error: error?.message };
+  } catch (error) {
+    if (error instanceof TraceFormatError) return error.message;
+    throw error;
+  }
+}
+
+/** Regions in regions and over a generation's end, ranges beside each other, and a goroutine that ends in a region. */
+function nested(): TraceBuilder {
+  const trace = buildTrace();
+  const first = running(trace).thread(1);
+  first.emit("UserRegionBegin", { task: 1, name_string: "outer", stack: ["main.main"] });
+  first.emit("UserRegionBegin", { task: 2, name_string: "inner" });
+  first.emit("UserRegionEnd", { task: 2, name_string: "inner" });
+  first.emit("UserRegionEnd", { task: 1, name_string: "outer" });
+  first.emit("UserRegionBegin", { task: 3, name_string: "long" });
+  first.emit("GCMarkAssistBegin", { stack: ["main.main"] });
+  first.emit("STWBegin", { kind_string: "GC mark termination" });
+  first.emit("GCMarkAssistEnd").emit("STWEnd");
+  first.emit("GCMarkAssistBegin").emit("GCSweepBegin");
+  first.emit("UserLog", { task: 3, key_string: "k", value_string: "v" });
+  const second = running(trace);
+  second.string("not the first string any more");
+  const thread = second.thread(1).emit("GCSweepActive", { p: 0 }).emit("GCMarkAssistActive", { g: 1 });
+  thread.emit("GCSweepEnd", { swept_value: 5, reclaimed_value: 2 ** 30 }).emit("GCMarkAssistEnd");
+  thread.emit("UserRegionEnd", { task: 3, name_string: "long" });
+  thread.emit("UserRegionEnd", { task: 4, name_string: "begun before the trace" });
+  thread.emit("UserRegionBegin", { task: 5, name_string: "to the end" }).emit("GoDestroy");
+  return trace;
+}
+
+/** So many goroutines at once that the tables, and the memory they are in, grow several times. */
+function crowded(count: number): TraceBuilder {
+  const trace = buildTrace();
+  const generation = running(trace);
+  const thread = generation.thread(1);
+  for (let g = 2; g < count; g++) thread.emit("GoCreate", { new_g: g * 3, new_stack: ["main.work"] });
+  thread.emit("GoBlock", { reason_string: "select" });
+  for (let g = 2; g < count; g += 2) thread.emit("GoStart", { g: g * 3, g_seq: 1 }).emit("GoDestroy");
+  for (let g = 3; g < count; g += 2) {
+    thread
+      .emit("GoStart", { g: g * 3, g_seq: 1 })
+      .emit("GoCreate", { new_g: g * 3 + 1 })
+      .emit("GoDestroy");
+  }
+  return trace;
+}
+
 describe("the short way and the plain way agree", () => {
+  it("on regions and ranges within each other", () => {
+    const bytes = nested().bytes();
+    const { rows, error } = collect(merged(bytes, false));
+    expect(error).toBeUndefined();
+    expect(rows.map(nameOf).filter((name) => /Region|Assist|Sweep|STW|Log/.test(name))).toHaveLength(19);
+    expect(collect(merged(bytes, true)).rows).toEqual(rows);
+  });
+
+  it.each([
+    ["another region's end", "UserRegionEnd", { task: 3, name_string: "other" }, /misuse of region/],
+    ["a second assist", "GCMarkAssistBegin", {}, /already in-flight/],
+    ["a second sweep", "GCSweepBegin", {}, /already in-flight/],
+  ])("on %s", (_, name, args, message) => {
+    const trace = buildTrace();
+    const thread = running(trace).thread(1).emit("UserRegionBegin", { task: 3, name_string: "one" });
+    thread.emit("GCMarkAssistBegin").emit("GCSweepBegin").emit(name, args);
+    const bytes = trace.bytes();
+    const outcome = collect(merged(bytes, false));
+    expect(outcome.error?.message).toMatch(message);
+    expect(collect(merged(bytes, true))).toEqual(outcome);
+  });
+
+  it("on more goroutines than the tables begin with", () => {
+    const bytes = crowded(40_000).bytes();
+    const wanted = digest(merged(bytes, true));
+    expect(wanted.rows).toBeGreaterThan(120_000);
+    expect(digest(merged(bytes, false))).toEqual(wanted);
+  });
+
+  it("on mutations of them, errors included", () => {
+    const mutator = new Mutator(nested().bytes(), 7);
+    for (let i = 0; i < 700; i++) {
+      const bytes = mutator.next();
+      expect(outcomeOf(bytes, false)).toEqual(outcomeOf(bytes, true));
+    }
+  });
+
+  it("where WebAssembly is not to be had, which then is the plain way", async () => {
+    const bytes = new Uint8Array(readFileSync(sharedTrace("1.22")));
+    vi.resetModules();
+    vi.stubGlobal("WebAssembly", undefined);
+    try {
+      const other = await import("../../src/trace/reader.ts");
+      expect(digest(other.readTrace(bytes))).toEqual(digest(readTrace(bytes)));
+    } finally {
+      vi.unstubAllGlobals();
+      vi.resetModules();
+    }
+  });
+
   it.each(v2Releases)("on the trace of Go %s", (release) => {
     const bytes = new Uint8Array(readFileSync(sharedTrace(release)));
     expect(digest(merged(bytes, false))).toEqual(digest(merged(bytes, true)));
@@ -221,16 +323,7 @@ describe("the short way and the plain way agree", () => {
     const mutator = new Mutator(sampleTrace(version, 3), version);
     for (let i = 0; i < 1500; i++) {
       const bytes = mutator.next();
-      const outcome = (plainOnly: boolean): unknown => {
-        try {
-          const { rows, error } = collect(merged(bytes, plainOnly));
-          return { rows, error: error?.message };
-        } catch (error) {
-          if (error instanceof TraceFormatError) return error.message;
-          throw error;
-        }
-      };
-      expect(outcome(false)).toEqual(outcome(true));
+      expect(outcomeOf(bytes, false)).toEqual(outcomeOf(bytes, true));
     }
   });
 });
