@@ -128,14 +128,14 @@ log: { level: info }
   return { ...agent, url: agent.line.address };
 }
 
-/** The agent's metrics now; `sum` adds up the series of one. */
+/** The agent's metrics now; `sum` adds up the series of one, or those with `having` in their labels. */
 export async function metrics(url) {
   const text = await (await fetch(`${url}/metrics`)).text();
   const at = performance.now();
-  const sum = (name) => {
+  const sum = (name, having = "") => {
     let total = 0;
     for (const line of text.split("\n")) {
-      if (line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      if ((line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(having))
         total += Number(line.slice(line.lastIndexOf(" ")));
     }
     return total;
