@@ -1,7 +1,8 @@
 // Command steady is a service with a steady rate of work, and of trace: requests that are tasks, hand work to other
-// goroutines, wait for a lock, for a timer and for the system. It serves /debug/pprof/trace and says where on stdout.
+// goroutines, wait for a lock, for a timer and for the system. It serves /debug/pprof/trace, and /requests: how many there
+// were. It says where on stdout.
 //
-//	steady -requests 20000
+//	steady -requests 20000 [-flight-recorder]
 package main
 
 import (
@@ -16,18 +17,27 @@ import (
 	"os"
 	"runtime/trace"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 var (
-	stock   sync.Mutex
-	reply   = make(chan chan int, 256)
-	null, _ = os.OpenFile("/dev/null", os.O_WRONLY, 0)
+	answered atomic.Int64
+	stock    sync.Mutex
+	reply    = make(chan chan int, 256)
+	null, _  = os.OpenFile("/dev/null", os.O_WRONLY, 0)
 )
 
 func main() {
 	requests := flag.Int("requests", 1000, "requests a second")
+	record := flag.Bool("flight-recorder", false, "run Go's own flight recorder")
 	flag.Parse()
+	if *record {
+		if err := trace.NewFlightRecorder(trace.FlightRecorderConfig{}).Start(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	http.HandleFunc("/requests", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, answered.Load()) })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -54,6 +64,7 @@ func load(rate int) {
 
 func request(n int) {
 	ctx, task := trace.NewTask(context.Background(), kinds[n%len(kinds)])
+	defer answered.Add(1)
 	defer task.End()
 	trace.WithRegion(ctx, "reserve", func() {
 		stock.Lock()
