@@ -7,6 +7,7 @@ import { GoState } from "../trace/spec.ts";
 import type { TrackedBatch } from "./tracked.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
+import { widen } from "./slots.ts";
 import { timeKind, timeName, timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import type { RangePass } from "./ranges.ts";
@@ -81,36 +82,35 @@ export class GoroutinePass implements Pass {
   onBatch(batch: TrackedBatch, tracker: GoroutineTracker): void {
     const { slot, since, reason, procLost, columns } = batch;
     const { length, from, time } = columns;
+    const { group: groupOf } = tracker;
+    const groups = this.#groups;
     let unnamed = this.#unnamed.size > 0;
     for (let i = 0; i < length; i++) {
       const s = slot[i]!;
       if (s < 0) continue;
       const begin = since[i]!;
       if (begin !== begin) continue;
-      const group = tracker.group[s]!;
+      const group = groupOf[s]!;
       if (group === 0 || unnamed) {
         this.#addUnnamed(batch, i, group);
         unnamed = this.#unnamed.size > 0;
         if (group === 0) continue;
       }
-      const { perInterval } = this.#groups[group] ?? this.#group(group);
+      const { perInterval } = groups[group] ?? this.#group(group);
       const state = from[i]!;
-      const end = time[i]!;
-      if (state === GoState.Syscall) {
+      let kind: number = Time.exec;
+      if (state === GoState.Waiting) kind = Time.wait + reason[i]!;
+      else if (state === GoState.Runnable) kind = Time.sched;
+      else if (state === GoState.Syscall) {
+        kind = Time.syscall;
         const lost = procLost[i]!;
         if (lost === lost) {
-          (perInterval[Time.syscallBlock] ??= new Sketch()).add(end - lost);
-          (perInterval[Time.syscall] ??= new Sketch()).add(lost - begin);
-        } else (perInterval[Time.syscall] ??= new Sketch()).add(end - begin);
-        continue;
+          (perInterval[Time.syscallBlock] ??= new Sketch()).addSpan(procLost, time, i);
+          (perInterval[Time.syscall] ??= new Sketch()).addSpan(since, procLost, i);
+          continue;
+        }
       }
-      const kind =
-        state === GoState.Running
-          ? Time.exec
-          : state === GoState.Runnable
-            ? Time.sched
-            : Time.wait + reason[i]!;
-      (perInterval[kind] ??= new Sketch()).add(end - begin);
+      (perInterval[kind] ??= new Sketch()).addSpan(since, time, i);
     }
     for (let k = 0; k < tracker.deathCount; k++) {
       const dead = tracker.deaths[k]!;
@@ -166,22 +166,21 @@ export class GoroutinePass implements Pass {
     const { stride, timeKinds } = tracker;
     if (this.#scratch.length < stride) this.#scratch = new Float64Array(stride * 2);
     const times = this.#scratch;
-    if (group.sums.length < stride) {
-      const wider = new Float64Array(stride);
-      wider.set(group.sums);
-      group.sums = wider;
+    if (group.sums.length < stride) group.sums = widen(group.sums, new Float64Array(stride));
+    const { sums, perGoroutine } = group;
+    if (alive) {
+      tracker.goSnapshot(slot, end, times);
+      for (let kind = 0; kind < timeKinds; kind++) sums[kind]! += times[kind]!;
     }
-    if (alive) tracker.goSnapshot(slot, end, times);
-    else tracker.snapshot(slot, end, times, 0);
-    for (let kind = 0; kind < timeKinds; kind++) group.sums[kind]! += times[kind]!;
-    if (alive) tracker.snapshot(slot, end, times, 0);
+    tracker.snapshot(slot, end, times, 0);
     const total = end - tracker.created[slot]!;
     let blocked = times[Time.syscallBlock]!;
     for (let kind = 0; kind < timeKinds; kind++) {
       const ns = times[kind]!;
       if (ns === 0) continue;
+      if (!alive) sums[kind]! += ns;
       if (kind >= Time.wait) blocked += ns;
-      (group.perGoroutine[kind] ??= new Sketch()).add(ns);
+      (perGoroutine[kind] ??= new Sketch()).addFrom(times, kind);
     }
     group.totals.add(total);
     group.total += total;

@@ -89,6 +89,7 @@ export class RangePass implements Pass {
 
   /** A goroutine's ns by range up to `end`; forgets it. Undefined if it was in none. */
   take(slot: number, end: number): Record<string, number> | undefined {
+    if (this.#ofSlot.size === 0) return undefined;
     const ranges = this.#ofSlot.get(slot);
     if (ranges === undefined) return undefined;
     this.#ofSlot.delete(slot);

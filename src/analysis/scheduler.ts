@@ -3,6 +3,7 @@
  * at a time, procs that were idle meanwhile, use of each proc, GOMAXPROCS, and goroutines in syscalls.
  */
 
+import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState, ProcState } from "../trace/spec.ts";
 import type { TrackedBatch } from "./tracked.ts";
 import { Series } from "./series.ts";
@@ -69,19 +70,24 @@ export interface ProcRow {
   readonly running: SeriesResult | null;
 }
 
+/** Whether a row that is no transition means something else than a proc's start or stop: it comes a few times a second. */
+function isRare({ type, arg0 }: EventColumns, i: number): boolean {
+  return type[i] === Ev.ProcsChange || (type[i] === Ev.Sync && arg0[i] === 1);
+}
+
 export class SchedulerPass implements Pass {
   readonly #byCause: readonly Sketch[] = causes.map(() => new Sketch());
   /** Index of a cause by event type. */
   readonly #cause = new Uint8Array(256).fill(OTHER);
-  readonly #queue = new Series();
-  readonly #running = new Series();
-  readonly #syscalls = new Series();
+  /** Their buckets are the same: time is told to all of them at once. */
+  readonly #levels = [new Series(), new Series(), new Series()] as const;
+  readonly #queue = this.#levels[0];
   #runnable = 0;
   #executing = 0;
   #inSyscall = 0;
   #overloaded = 0;
   #idleWhileRunnable = 0;
-  /** When runnable or the number of idle procs last changed. */
+  /** When any of these, or what a proc does, last changed. */
   #changed = NaN;
 
   // By proc.
@@ -94,65 +100,147 @@ export class SchedulerPass implements Pass {
   #gomaxprocs = 0;
   readonly #changes: { at_ns: number; procs: number }[] = [];
   readonly #threads = new SlotTable();
-  #lastThread = -1;
+  /** One number, in an array since it changes with every other row: a double in a field is an allocation. */
+  readonly #lastThread = new Float64Array([-1]);
 
   constructor() {
     for (const [type, cause] of causeOf) this.#cause[type] = causes.indexOf(cause);
   }
 
   onBatch(batch: TrackedBatch, tracker: GoroutineTracker): void {
-    const { slot, since, beganBy, columns } = batch;
-    const { length, type, from, to, time, m } = columns;
+    const { columns } = batch;
+    const { length, time } = columns;
     if (Number.isNaN(this.#changed)) {
       this.#changed = tracker.startTime;
-      for (const series of [this.#queue, this.#running, this.#syscalls]) series.begin(tracker.startTime);
+      for (const series of this.#levels) series.begin(tracker.startTime);
     }
-    for (let i = 0; i < length; i++) {
-      const thread = m[i]!;
-      if (thread !== this.#lastThread) this.#seeThread(thread);
-      if (slot[i]! >= 0) {
-        const left = from[i]!;
-        const entered = to[i]!;
-        const at = time[i]!;
-        if (left === GoState.Runnable) {
-          const wait = at - since[i]!;
-          this.#byCause[this.#cause[beganBy[i]!]!]!.add(wait);
-          this.#settle(at);
-          this.#queue.set(at, --this.#runnable);
-        } else if (left === GoState.Running) this.#running.set(at, --this.#executing);
-        else if (left === GoState.Syscall) this.#syscalls.set(at, --this.#inSyscall);
-        if (entered === GoState.Runnable) {
-          this.#settle(at);
-          this.#queue.set(at, ++this.#runnable);
-        } else if (entered === GoState.Running) this.#running.set(at, ++this.#executing);
-        else if (entered === GoState.Syscall) this.#syscalls.set(at, ++this.#inSyscall);
-        continue;
+    for (let i = 0; i < length;) {
+      const at = time[i]!;
+      if (at >= this.#queue.bucketEnd) {
+        this.#settle(at);
+        for (const series of this.#levels) series.hold(at);
       }
-      const kind = type[i]!;
-      if (kind >= Ev.ProcStart && kind <= Ev.ProcStatus) {
-        if (from[i] !== to[i]) this.#proc(columns.subject[i]!, to[i]!, time[i]!);
-      } else if (kind === Ev.ProcsChange) this.#setProcs(columns.arg0[i]!, time[i]!, tracker);
-      else if (kind === Ev.Sync && columns.arg0[i] === 1) this.#reset(time[i]!);
+      i = this.#within(batch, i);
+      if (i < length && time[i]! < this.#queue.bucketEnd) this.#rare(columns, i++, tracker);
     }
   }
 
-  #seeThread(thread: number): void {
-    this.#lastThread = thread;
-    if (thread === -1 || this.#threads.find(thread) >= 0) return;
+  /**
+   * The rows from `first` on, up to the next bucket of the series or the next rare row; gives where it stopped. The hot
+   * loop: sums are in locals, and go to the series at its end.
+   */
+  #within(batch: TrackedBatch, first: number): number {
+    const { slot, since, beganBy, columns } = batch;
+    const { length, type, from, to, time, m, subject } = columns;
+    const [queue, running, syscalls] = this.#levels;
+    const { bucketEnd } = queue;
+    const byCause = this.#byCause;
+    const cause = this.#cause;
+    let [runnable, executing, inSyscall] = [this.#runnable, this.#executing, this.#inSyscall];
+    let [procs, idle] = [this.#procs, this.#procs - this.#procsRunning];
+    let changed = this.#changed;
+    let overloaded = 0;
+    let idleWhileRunnable = 0;
+    let [queueArea, runningArea, syscallArea] = [0, 0, 0];
+    let [leastQueue, leastRunning, leastSyscalls] = [Infinity, Infinity, Infinity];
+    let [mostQueue, mostRunning, mostSyscalls] = [-Infinity, -Infinity, -Infinity];
+    const last = this.#lastThread;
+    let i = first;
+    for (; i < length; i++) {
+      const at = time[i]!;
+      const kind = type[i]!;
+      const isTransition = slot[i]! >= 0;
+      if (at >= bucketEnd || (!isTransition && isRare(columns, i))) break;
+      if (m[i] !== last[0]) this.#seeThread(m, i);
+      const left = from[i]!;
+      const entered = to[i]!;
+      if (!isTransition && (kind < Ev.ProcStart || kind > Ev.ProcStatus || left === entered)) continue;
+      const ns = at - changed;
+      changed = at;
+      runningArea += executing * ns;
+      syscallArea += inSyscall * ns;
+      if (runnable > 0) {
+        queueArea += runnable * ns;
+        if (runnable > procs) overloaded += ns;
+        if (idle > 0) idleWhileRunnable += ns * (idle < runnable ? idle : runnable);
+      }
+      if (!isTransition) {
+        this.#proc(subject[i]!, entered, time, i);
+        [procs, idle] = [this.#procs, this.#procs - this.#procsRunning];
+        continue;
+      }
+      switch (left) {
+        case GoState.Runnable:
+          byCause[cause[beganBy[i]!]!]!.addSpan(since, time, i);
+          if (--runnable < leastQueue) leastQueue = runnable;
+          break;
+        case GoState.Running:
+          if (--executing < leastRunning) leastRunning = executing;
+          break;
+        case GoState.Syscall:
+          if (--inSyscall < leastSyscalls) leastSyscalls = inSyscall;
+          break;
+        default:
+      }
+      switch (entered) {
+        case GoState.Runnable:
+          if (++runnable === 1 && !queue.isKnown) queue.setAt(time, i, 1);
+          if (runnable > mostQueue) mostQueue = runnable;
+          break;
+        case GoState.Running:
+          if (++executing === 1 && !running.isKnown) running.setAt(time, i, 1);
+          if (executing > mostRunning) mostRunning = executing;
+          break;
+        case GoState.Syscall:
+          if (++inSyscall === 1 && !syscalls.isKnown) syscalls.setAt(time, i, 1);
+          if (inSyscall > mostSyscalls) mostSyscalls = inSyscall;
+          break;
+        default:
+      }
+    }
+    this.#changed = changed;
+    this.#overloaded += overloaded;
+    this.#idleWhileRunnable += idleWhileRunnable;
+    [this.#runnable, this.#executing, this.#inSyscall] = [runnable, executing, inSyscall];
+    queue.fold(changed, runnable, queueArea, leastQueue, mostQueue);
+    running.fold(changed, executing, runningArea, leastRunning, mostRunning);
+    syscalls.fold(changed, inSyscall, syscallArea, leastSyscalls, mostSyscalls);
+    return i;
+  }
+
+  /** Another number of procs, or a gap in the trace. */
+  #rare(columns: EventColumns, i: number, tracker: GoroutineTracker): void {
+    const time = columns.time[i]!;
+    this.#seeThread(columns.m, i);
+    this.#settle(time);
+    for (const series of this.#levels) series.hold(time);
+    if (columns.type[i] === Ev.Sync) this.#reset(columns.time, i);
+    else this.#setProcs(columns.arg0[i]!, time, tracker);
+  }
+
+  #seeThread(threads: Float64Array, row: number): void {
+    const thread = threads[row]!;
+    this.#lastThread[0] = thread;
+    if (thread === -1 || this.#threads.findIn(threads, row) >= 0) return;
     if (this.#threads.count < MAX_THREADS) this.#threads.insert(thread);
+  }
+
+  /** GOMAXPROCS, or the procs seen where it is not told. */
+  get #procs(): number {
+    return this.#gomaxprocs === 0 ? this.#procsSeen : this.#gomaxprocs;
   }
 
   /** Adds what was so since the last change. */
   #settle(time: number): void {
     const ns = time - this.#changed;
     this.#changed = time;
-    const procs = this.#gomaxprocs === 0 ? this.#procsSeen : this.#gomaxprocs;
-    if (this.#runnable > procs) this.#overloaded += ns;
-    const idle = procs - this.#procsRunning;
+    if (this.#runnable > this.#procs) this.#overloaded += ns;
+    const idle = this.#procs - this.#procsRunning;
     if (idle > 0 && this.#runnable > 0) this.#idleWhileRunnable += ns * Math.min(idle, this.#runnable);
   }
 
-  #proc(proc: number, to: number, time: number): void {
+  #proc(proc: number, to: number, times: Float64Array, row: number): void {
+    const time = times[row]!;
     if (proc >= this.#procState.length) {
       const length = Math.max(proc + 1, this.#procState.length * 2);
       this.#procState = widen(this.#procState, new Uint8Array(length));
@@ -162,7 +250,6 @@ export class SchedulerPass implements Pass {
     if (proc >= this.#procsSeen) this.#procsSeen = proc + 1;
     const known = this.#procState[proc]!;
     if (known === to) return;
-    this.#settle(time);
     if (known === ProcState.Running) {
       this.#procTotal[proc]! += time - this.#procSince[proc]!;
       this.#procsRunning--;
@@ -181,21 +268,19 @@ export class SchedulerPass implements Pass {
 
   #setProcs(procs: number, time: number, tracker: GoroutineTracker): void {
     if (procs === this.#gomaxprocs) return;
-    this.#settle(time);
     this.#gomaxprocs = procs;
     if (this.#changes.length < MAX_GOMAXPROCS_CHANGES)
       this.#changes.push({ at_ns: time - tracker.startTime, procs });
   }
 
   /** After a gap all is mentioned anew. */
-  #reset(time: number): void {
-    this.#settle(time);
+  #reset(times: Float64Array, row: number): void {
     this.#runnable = 0;
     this.#executing = 0;
     this.#inSyscall = 0;
-    for (const series of [this.#queue, this.#running, this.#syscalls]) series.set(time, 0);
+    for (const series of this.#levels) series.setAt(times, row, 0);
     for (let proc = 0; proc < this.#procsSeen; proc++)
-      if (this.#procState[proc] !== 0) this.#proc(proc, 0, time);
+      if (this.#procState[proc] !== 0) this.#proc(proc, 0, times, row);
   }
 
   finish(tracker: GoroutineTracker): void {
@@ -232,8 +317,8 @@ export class SchedulerPass implements Pass {
       run_queue_max: this.#queue.max(),
       overloaded_ns: this.#overloaded,
       idle_while_runnable_ns: this.#idleWhileRunnable,
-      running: this.#running.result(tracker),
-      in_syscall: this.#syscalls.result(tracker),
+      running: this.#levels[1].result(tracker),
+      in_syscall: this.#levels[2].result(tracker),
       gomaxprocs: this.#changes,
       procs,
       threads: this.#threads.count,

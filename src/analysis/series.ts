@@ -52,6 +52,16 @@ export class Series {
     return this.#level;
   }
 
+  /** Whether there was a level yet. */
+  get isKnown(): boolean {
+    return this.#level === this.#level;
+  }
+
+  /** Where the bucket ends that time is in. */
+  get bucketEnd(): number {
+    return this.#next;
+  }
+
   /** Time 0 of the series; before the first `set`. */
   begin(time: number): void {
     this.#start = time;
@@ -61,12 +71,37 @@ export class Series {
 
   /** The level changes. Times must not fall. */
   set(time: number, level: number): void {
-    if (time < this.#next) this.#add(time - this.#time);
-    else this.#hold(time);
-    this.#time = time;
+    this.hold(time);
     this.#level = level;
     if (level < this.#leastNow) this.#leastNow = level;
     if (level > this.#greatestNow) this.#greatestNow = level;
+  }
+
+  /** The same for a row's time. For hot loops: a double that is an argument is an allocation. */
+  setAt(times: Float64Array, row: number, level: number): void {
+    this.set(times[row]!, level);
+  }
+
+  /**
+   * Many changes at once, all in the bucket that time is in: what they come to. Nothing if there is no level yet.
+   * @param area level × time since the last change that the series knows, up to `time`.
+   * @param least least of the levels since then, Infinity if there was no change; `greatest` likewise.
+   */
+  fold(time: number, level: number, area: number, least: number, greatest: number): void {
+    if (!this.isKnown) return;
+    this.#areaNow += area;
+    this.#knownNow += time - this.#time;
+    this.#time = time;
+    this.#level = level;
+    if (least < this.#leastNow) this.#leastNow = least;
+    if (greatest > this.#greatestNow) this.#greatestNow = greatest;
+  }
+
+  /** The level stays as it is up to `time`. */
+  hold(time: number): void {
+    if (time < this.#next) this.#add(time - this.#time);
+    else this.#hold(time);
+    this.#time = time;
   }
 
   /** The level stays as it is up to `time`, which is in a later bucket. */
@@ -119,9 +154,7 @@ export class Series {
   /** The series up to the trace's end. */
   result(tracker: GoroutineTracker): SeriesResult {
     if (Number.isNaN(this.#start)) return { bucket_ns: this.#width, min: [], mean: [], max: [] };
-    if (tracker.lastTime < this.#next) this.#add(tracker.lastTime - this.#time);
-    else this.#hold(tracker.lastTime);
-    this.#time = tracker.lastTime;
+    this.hold(tracker.lastTime);
     this.#store();
     const count = this.#at + 1;
     const each = (value: (i: number) => number): (number | null)[] =>

@@ -3,31 +3,33 @@
  *
  * Buckets are log-linear, as in an HDR histogram: each octave [2^e, 2^(e+1)) is cut into 64 equal parts, so
  * the harmonic middle of a bucket is within 1/129 (< 0.78 %) of every value in it, at any magnitude. It is DDSketch's promise with a bucket
- * index that is two shifts of the double's own bits instead of a logarithm. Values are whole ns from 0 to 2^53, so at
- * most 54 octaves of 512 bytes exist; an octave is allocated when a value falls into it. Up to `EXACT_VALUES` values are
- * kept as they are. (The npm sketch the project uses elsewhere cannot be imported by a pure folder.)
+ * index that is two shifts instead of a logarithm. Values are whole ns from 0 to 2^53, so at most 54 octaves of 512 bytes
+ * exist; there is room for those up to the greatest value's. Up to `EXACT_VALUES` values are kept as they are. (The npm
+ * sketch the project uses elsewhere cannot be imported by a pure folder.)
  */
+
+import { widen } from "./slots.ts";
 
 /** Values kept exactly before buckets take over. */
 export const EXACT_VALUES = 128;
 /** The greatest relative error of a quantile that comes from buckets. */
 export const RELATIVE_ERROR = 1 / 129;
 
-const PARTS = 64;
-/** Bits of the mantissa (its top 20 are in the high word) below the part number. */
-const PART_SHIFT = 20 - 6;
-const EXPONENT_BIAS = 1023;
+const PART_BITS = 6;
+const PARTS = 1 << PART_BITS;
 /** The octave [64, 128), whose parts are 1 wide. */
-const EXACT_OCTAVE = 6;
+const EXACT_OCTAVE = PART_BITS;
+/** Octaves there is room for at first: values below 65 µs. */
+const FIRST_OCTAVES = 16;
+/** Values from 2^31 on are scaled down by it, to be integers of 32 bits: the part is in the bits that stay. */
+const SCALE_BITS = 24;
 
-const double = new Float64Array(1);
-const words = new Uint32Array(double.buffer);
-/** Which word of a double holds its exponent: the machine's byte order. */
-const HIGH = highWord();
-
-function highWord(): 0 | 1 {
-  double[0] = 1;
-  return words[1] === 0 ? 0 : 1;
+/** The bucket of a value of at least 1: octave × 64 + part. */
+function bucketOf(value: number): number {
+  if (value >= 2 ** 31) return bucketOf(Math.floor(value / 2 ** SCALE_BITS)) + SCALE_BITS * PARTS;
+  const octave = 31 - Math.clz32(value);
+  const part = octave > PART_BITS ? value >>> (octave - PART_BITS) : value << (PART_BITS - octave);
+  return (octave << PART_BITS) | (part & (PARTS - 1));
 }
 
 /** The five-number summary of durations in ns; all zero when there are none. */
@@ -43,7 +45,9 @@ export interface Distribution {
 }
 
 /** What stands for the values of a bucket [a, b): 2ab/(a+b), as far in proportion from a as from b. */
-function valueOf(octave: number, part: number): number {
+function valueOf(bucket: number): number {
+  const octave = bucket >> PART_BITS;
+  const part = bucket & (PARTS - 1);
   const low = 2 ** octave * (1 + part / PARTS);
   // Below 128 no bucket has room for two whole numbers.
   if (octave <= EXACT_OCTAVE) return low;
@@ -60,16 +64,26 @@ export class Sketch {
   #values: number[] | undefined = [];
   /** Values below 1 ns. */
   #zeros = 0;
-  /** Counts by octave, then part. */
-  readonly #octaves: (Float64Array | undefined)[] = [];
+  /** Values by bucket. */
+  #counts = new Float64Array(0);
 
   add(value: number): void {
     this.count++;
     this.sum += value;
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
-    if (this.#values === undefined) this.#bucket(value, 1);
+    if (this.#values === undefined) this.#bucket(value);
     else if (this.#values.push(value) > EXACT_VALUES) this.#spill();
+  }
+
+  /** Adds a value from a column. For hot loops: a double that is an argument is an allocation. */
+  addFrom(values: Float64Array, row: number): void {
+    this.add(values[row]!);
+  }
+
+  /** Adds the time from a row's begin to its end; likewise. */
+  addSpan(begins: Float64Array, ends: Float64Array, row: number): void {
+    this.add(ends[row]! - begins[row]!);
   }
 
   merge(other: Sketch): void {
@@ -79,18 +93,15 @@ export class Sketch {
     this.max = Math.max(this.max, other.max);
     if (other.#values !== undefined) {
       for (const value of other.#values) {
-        if (this.#values === undefined) this.#bucket(value, 1);
+        if (this.#values === undefined) this.#bucket(value);
         else if (this.#values.push(value) > EXACT_VALUES) this.#spill();
       }
       return;
     }
     this.#spill();
     this.#zeros += other.#zeros;
-    other.#octaves.forEach((parts, octave) => {
-      if (parts === undefined) return;
-      const own = (this.#octaves[octave] ??= new Float64Array(PARTS));
-      for (let part = 0; part < PARTS; part++) own[part]! += parts[part]!;
-    });
+    this.#reserve(other.#counts.length);
+    other.#counts.forEach((n, bucket) => (this.#counts[bucket]! += n));
   }
 
   /** The value at rank ⌈q·count⌉ (the least for q = 0), within `RELATIVE_ERROR`; 0 when there are none. */
@@ -101,14 +112,9 @@ export class Sketch {
     if (rank === this.count) return this.max;
     let seen = this.#zeros;
     if (seen >= rank) return 0;
-    for (let octave = 0; octave < this.#octaves.length; octave++) {
-      const parts = this.#octaves[octave];
-      if (parts === undefined) continue;
-      for (let part = 0; part < PARTS; part++) {
-        seen += parts[part]!;
-        if (seen < rank) continue;
-        return Math.min(this.max, Math.max(this.min, valueOf(octave, part)));
-      }
+    for (let bucket = 0; bucket < this.#counts.length; bucket++) {
+      seen += this.#counts[bucket]!;
+      if (seen >= rank) return Math.min(this.max, Math.max(this.min, valueOf(bucket)));
     }
     return this.max;
   }
@@ -126,10 +132,8 @@ export class Sketch {
       return counts;
     }
     if (this.#zeros > 0) put(0, this.#zeros);
-    this.#octaves.forEach((parts, octave) => {
-      parts?.forEach((n, part) => {
-        if (n > 0) put(valueOf(octave, part), n);
-      });
+    this.#counts.forEach((n, bucket) => {
+      if (n > 0) put(valueOf(bucket), n);
     });
     return counts;
   }
@@ -151,18 +155,22 @@ export class Sketch {
     const values = this.#values;
     if (values === undefined) return;
     this.#values = undefined;
-    for (const value of values) this.#bucket(value, 1);
+    for (const value of values) this.#bucket(value);
   }
 
-  #bucket(value: number, n: number): void {
+  #bucket(value: number): void {
     if (value < 1) {
-      this.#zeros += n;
+      this.#zeros++;
       return;
     }
-    double[0] = value;
-    const high = words[HIGH]!;
-    const octave = (high >>> 20) - EXPONENT_BIAS;
-    const parts = (this.#octaves[octave] ??= new Float64Array(PARTS));
-    parts[(high >>> PART_SHIFT) & (PARTS - 1)]! += n;
+    const bucket = bucketOf(value);
+    if (bucket >= this.#counts.length) this.#reserve(((bucket >> PART_BITS) + 1) * PARTS);
+    this.#counts[bucket]!++;
+  }
+
+  /** Makes room for so many buckets, at least. */
+  #reserve(buckets: number): void {
+    if (buckets <= this.#counts.length) return;
+    this.#counts = widen(this.#counts, new Float64Array(Math.max(buckets, FIRST_OCTAVES * PARTS)));
   }
 }

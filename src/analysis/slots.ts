@@ -3,6 +3,8 @@
 /** 2^32 divided by the golden ratio: neighbours end up far apart. */
 const SCATTER = 0x9e37_79b1;
 
+const sought = new Float64Array(1);
+
 export class SlotTable {
   /**
    * Slot + 1 by hash; 0 is free. Ids are handed out in sequence: if their low bits were the hash, those that live
@@ -29,6 +31,13 @@ export class SlotTable {
 
   /** Slot of an id, −1 if it has none. */
   find(id: number): number {
+    sought[0] = id;
+    return this.findIn(sought, 0);
+  }
+
+  /** Slot of the id in a column. For hot loops: a double that is an argument is an allocation. */
+  findIn(column: Float64Array, row: number): number {
+    const id = column[row]!;
     const buckets = this.#buckets;
     const ids = this.#ids;
     const mask = buckets.length - 1;

@@ -212,30 +212,117 @@ export class GoroutineTracker {
     for (const pass of this.#passes) pass.onGeneration?.(generation, this);
   }
 
+  /**
+   * The hot loop: one long function on purpose, its arrays in locals. What is rare is elsewhere, and is told the time as
+   * a column and a row: a double that is an argument is an allocation, which the compiler would make for every row. After
+   * a call that may widen arrays they are taken anew.
+   */
   #walk(columns: EventColumns): void {
-    const { length, type, time, from, to } = columns;
-    const { counts } = this;
+    const { length, type: types, time: times, from: froms, to: tos, subject, stack: stackIndexes } = columns;
+    const { counts, slots, stacks, batch } = this;
+    const {
+      slot: rowSlots,
+      since: rowSince,
+      beganBy: rowBeganBy,
+      beginStack: rowBeginStack,
+      ownStack: rowOwnStack,
+    } = batch;
     const taken = this.#taken;
+    let { state, since, reason, beganBy, beginStack, ownStack, group, firstRun, totals, stride } = this;
     for (let i = 0; i < length; i++) {
-      const kind = type[i]!;
-      counts[kind]!++;
-      switch (kinds[kind]) {
-        case Kind.goroutine:
-          if (from[i] !== to[i]) this.#transition(columns, i);
-          else if (kind === Ev.GoStatusStack) this.#stillThere(columns, i);
+      const type = types[i]!;
+      counts[type]!++;
+      switch (kinds[type]) {
+        case Kind.goroutine: {
+          const from = froms[i]!;
+          const to = tos[i]!;
+          if (from === to) {
+            if (type === Ev.GoStatusStack) this.#stillThere(columns, i);
+            break;
+          }
+          const time = times[i]!;
+          let slot = slots.findIn(subject, i);
+          if (slot < 0 || from <= GoState.NotExist) {
+            slot = this.#appear(columns, i, slot);
+            ({ state, since, reason, beganBy, beginStack, ownStack, group, firstRun, totals, stride } = this);
+            rowSince[i] = NaN;
+          } else {
+            const begin = since[slot]!;
+            rowSince[i] = begin;
+            rowBeganBy[i] = beganBy[slot]!;
+            rowBeginStack[i] = beginStack[slot]!;
+            rowOwnStack[i] = ownStack[slot]!;
+            const at = slot * stride;
+            switch (from) {
+              case GoState.Running:
+                totals[at + Time.exec]! += time - begin;
+                break;
+              case GoState.Runnable:
+                totals[at + Time.sched]! += time - begin;
+                break;
+              case GoState.Waiting: {
+                const why = reason[slot]!;
+                batch.reason[i] = why;
+                totals[at + Time.wait + why]! += time - begin;
+                break;
+              }
+              default:
+                batch.procLost[i] = this.procLost[slot]!;
+                this.#leaveSyscall(slot, at, times, i);
+            }
+          }
+          rowSlots[i] = slot;
+          const index = stackIndexes[i]!;
+          const stack = index === 0 ? 0 : stacks.of(index);
+          const where = ownStacks[type]!;
+          if (where !== OwnStack.none) {
+            const ownIndex = where === OwnStack.stack ? index : columns.arg0[i]!;
+            if (ownIndex !== 0) {
+              const own = where === OwnStack.stack ? stack : stacks.of(ownIndex);
+              ownStack[slot] = own;
+              if (group[slot] === 0) group[slot] = this.#groupOf(own, columns, ownIndex);
+            }
+          }
+          beginStack[slot] = stack;
+          beganBy[slot] = type;
+          state[slot] = to;
+          since[slot] = time;
+          switch (to) {
+            case GoState.Running:
+              if (Number.isNaN(firstRun[slot]!)) firstRun[slot] = time;
+              break;
+            case GoState.Runnable:
+              break;
+            case GoState.Waiting: {
+              const why = type === Ev.GoBlock ? this.#reasonIndex.of(columns.arg0[i]!) : 0;
+              reason[slot] = why;
+              if (why === this.#forever) this.#die(slot, times, i);
+              else if (Time.wait + why >= stride) {
+                this.#restride();
+                ({ totals, stride } = this);
+              }
+              break;
+            }
+            case GoState.Syscall:
+              this.#enterSyscall(slot, columns.p[i]!, times, i);
+              break;
+            default:
+              this.#die(slot, times, i);
+          }
+          if (from === GoState.Undetermined) this.#found(slot, to, columns.p[i]!, times, i);
           break;
+        }
         case Kind.proc:
-          if (to[i] === ProcState.Idle && from[i] !== ProcState.Idle)
-            this.#procIdle(columns.subject[i]!, time[i]!);
+          if (tos[i] === ProcState.Idle && froms[i] !== ProcState.Idle) this.#procIdle(subject[i]!, times, i);
           break;
         case Kind.sync:
           this.#sync(columns, i);
           break;
         default:
       }
-      if (taken[kind] === 1) for (const pass of this.#onRow[kind]!) pass.onRow!(columns, i, this);
+      if (taken[type] === 1) for (const pass of this.#onRow[type]!) pass.onRow!(columns, i, this);
     }
-    if (length > 0) this.lastTime = time[length - 1]!;
+    if (length > 0) this.lastTime = times[length - 1]!;
     this.events += length;
   }
 
@@ -269,7 +356,8 @@ export class GoroutineTracker {
     if (slot >= 0) this.ownStack[slot] = this.stacks.of(stack);
   }
 
-  #procIdle(proc: number, time: number): void {
+  #procIdle(proc: number, times: Float64Array, row: number): void {
+    const time = times[row]!;
     if (proc + 1 >= this.#syscalling.length) return;
     const slot = this.#syscalling[proc + 1]! - 1;
     if (slot >= 0) {
@@ -280,90 +368,6 @@ export class GoroutineTracker {
     if (goSlot >= 0) {
       this.#goProcLost[goSlot] = time;
       this.#goSyscalling[proc + 1] = 0;
-    }
-  }
-
-  /** A goroutine goes from one state to another: the hot function. */
-  #transition(columns: EventColumns, i: number): void {
-    const from = columns.from[i]!;
-    const type = columns.type[i]!;
-    const time = columns.time[i]!;
-    const { batch } = this;
-    let slot = this.slots.find(columns.subject[i]!);
-    if (slot < 0 || from <= GoState.NotExist) {
-      slot = this.#appear(columns, i, slot);
-      batch.since[i] = NaN;
-    } else {
-      const since = this.since[slot]!;
-      batch.since[i] = since;
-      batch.beganBy[i] = this.beganBy[slot]!;
-      batch.beginStack[i] = this.beginStack[slot]!;
-      batch.ownStack[i] = this.ownStack[slot]!;
-      const at = slot * this.stride;
-      switch (from) {
-        case GoState.Running:
-          this.totals[at + Time.exec]! += time - since;
-          break;
-        case GoState.Runnable:
-          this.totals[at + Time.sched]! += time - since;
-          break;
-        case GoState.Waiting: {
-          const reason = this.reason[slot]!;
-          batch.reason[i] = reason;
-          this.totals[at + Time.wait + reason]! += time - since;
-          break;
-        }
-        default:
-          batch.procLost[i] = this.procLost[slot]!;
-          this.#leaveSyscall(slot, at, time);
-      }
-    }
-    batch.slot[i] = slot;
-    this.#enterState(columns, i, slot, type, time);
-  }
-
-  #enterState(columns: EventColumns, i: number, slot: number, type: number, time: number): void {
-    const stack = columns.stack[i] === 0 ? 0 : this.stacks.of(columns.stack[i]!);
-    const where = ownStacks[type]!;
-    if (where !== OwnStack.none) {
-      const index = where === OwnStack.stack ? columns.stack[i]! : columns.arg0[i]!;
-      if (index !== 0) {
-        const own = where === OwnStack.stack ? stack : this.stacks.of(index);
-        this.ownStack[slot] = own;
-        if (this.group[slot] === 0) this.group[slot] = this.#groupOf(own, columns, index);
-      }
-    }
-    this.beginStack[slot] = stack;
-    this.beganBy[slot] = type;
-    const to = columns.to[i]!;
-    this.state[slot] = to;
-    switch (to) {
-      case GoState.Running:
-        this.since[slot] = time;
-        if (Number.isNaN(this.firstRun[slot]!)) this.firstRun[slot] = time;
-        break;
-      case GoState.Runnable:
-        this.since[slot] = time;
-        break;
-      case GoState.Waiting: {
-        this.since[slot] = time;
-        const reason = type === Ev.GoBlock ? this.#reasonIndex.of(columns.arg0[i]!) : 0;
-        this.reason[slot] = reason;
-        if (reason === this.#forever) this.#die(slot, time);
-        else if (Time.wait + reason >= this.stride) this.#restride();
-        break;
-      }
-      case GoState.Syscall:
-        this.since[slot] = time;
-        this.#enterSyscall(slot, columns.p[i]!, time);
-        break;
-      default:
-        this.#die(slot, time);
-    }
-    // A state found at the first mention began, as far as is known, with the generation.
-    if (columns.from[i] === GoState.Undetermined) {
-      this.since[slot] = this.syncTime;
-      if (to === GoState.Syscall) this.#foundInSyscall(slot, columns.p[i]!, time);
     }
   }
 
@@ -388,7 +392,7 @@ export class GoroutineTracker {
     return slot;
   }
 
-  #enterSyscall(slot: number, proc: number, time: number): void {
+  #enterSyscall(slot: number, proc: number, times: Float64Array, row: number): void {
     while (proc + 1 >= this.#syscalling.length) {
       this.#syscalling = widen(this.#syscalling, new Int32Array(this.#syscalling.length * 2));
       this.#goSyscalling = widen(this.#goSyscalling, new Int32Array(this.#goSyscalling.length * 2));
@@ -396,20 +400,24 @@ export class GoroutineTracker {
     this.#syscalling[proc + 1] = slot + 1;
     this.#goSyscalling[proc + 1] = slot + 1;
     this.#syscallProc[slot] = proc;
-    this.#syscallSince[slot] = time;
+    this.#syscallSince[slot] = times[row]!;
     this.procLost[slot] = NaN;
     this.#goProcLost[slot] = NaN;
   }
 
-  /** A syscall in progress at the first mention: without a proc it was blocked so far. */
-  #foundInSyscall(slot: number, proc: number, time: number): void {
+  /** A state found at the first mention began, as far as is known, with the generation. */
+  #found(slot: number, state: number, proc: number, times: Float64Array, row: number): void {
+    this.since[slot] = this.syncTime;
+    if (state !== GoState.Syscall) return;
+    // Without a proc it was blocked so far.
     if (proc === -1) {
-      this.totals[slot * this.stride + Time.syscallBlock]! += time - this.syncTime;
+      this.totals[slot * this.stride + Time.syscallBlock]! += times[row]! - this.syncTime;
       this.procLost[slot] = this.syncTime;
     } else this.#syscallSince[slot] = this.syncTime;
   }
 
-  #leaveSyscall(slot: number, at: number, time: number): void {
+  #leaveSyscall(slot: number, at: number, times: Float64Array, row: number): void {
+    const time = times[row]!;
     const begin = this.#syscallSince[slot]!;
     const lost = this.#goProcLost[slot]!;
     if (lost === lost) {
@@ -423,8 +431,8 @@ export class GoroutineTracker {
     this.#goProcLost[slot] = NaN;
   }
 
-  #die(slot: number, time: number): void {
-    this.ended[slot] = time;
+  #die(slot: number, times: Float64Array, row: number): void {
+    this.ended[slot] = times[row]!;
     this.state[slot] = GoState.NotExist;
     if (this.deathCount === this.deaths.length)
       this.deaths = widen(this.deaths, new Int32Array(this.deathCount * 2));

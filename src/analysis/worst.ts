@@ -3,15 +3,17 @@
 export class Worst<T> {
   readonly #bound: number;
   readonly #items: { readonly value: number; readonly item: T }[] = [];
+  /** An item must be above it. */
+  #floor = -Infinity;
 
   constructor(bound: number) {
     this.#bound = bound;
+    if (bound === 0) this.#floor = Infinity;
   }
 
   /** Whether an item of this value would be kept: ask before making it. */
   takes(value: number): boolean {
-    if (this.#items.length < this.#bound) return true;
-    return this.#bound > 0 && value > this.#items.at(-1)!.value;
+    return value > this.#floor;
   }
 
   /** Keeps an item if it is among the worst; of equal ones the first. */
@@ -21,6 +23,7 @@ export class Worst<T> {
     while (at > 0 && this.#items[at - 1]!.value < value) at--;
     this.#items.splice(at, 0, { value, item });
     if (this.#items.length > this.#bound) this.#items.pop();
+    if (this.#items.length === this.#bound) this.#floor = this.#items.at(-1)!.value;
   }
 
   /** Worst first. */

@@ -12,7 +12,6 @@ import type { EventColumns } from "../../trace/columns.ts";
 import type { Generation } from "../../trace/generation.ts";
 import { Ev, GoState, ProcState } from "../../trace/spec.ts";
 import { NameIndex } from "../names.ts";
-import { widen } from "../slots.ts";
 import type { TrackedBatch } from "../tracked.ts";
 import type { GoroutineTracker, Pass } from "../tracker.ts";
 import { Births } from "./births.ts";
@@ -29,6 +28,7 @@ import type { CausesResult } from "./result.ts";
 import { minds, ownStack } from "./rows.ts";
 import { Served, Serving } from "./served.ts";
 import { Sites } from "./sites.ts";
+import { Standing } from "./standing.ts";
 import { Stops } from "./stops.ts";
 import { Units } from "./units.ts";
 import { Wakes } from "./wakes.ts";
@@ -60,17 +60,7 @@ export class CausesPass implements Pass {
   readonly #rwmutex = this.#kinds.names.id("rwmutex");
   readonly #waitgroup = this.#kinds.names.id("waitgroup");
 
-  // By slot: since when it does what, its last record, where it is, and what running means for it now.
-  #since = new Float64Array(256);
-  #past = new Float64Array(256);
-  #kind = new Uint8Array(256);
-  #stack = new Int32Array(256);
-  #mode = new Uint8Array(256);
-  /** As far as it is known at the row; the tracker's is that after the batch. */
-  #group = new Int32Array(256);
-  /** 1 while it lives. */
-  #alive = new Uint8Array(256);
-
+  readonly #now = new Standing();
   #reasons: NameIndex | undefined;
   /** Whether the past is kept: from the first task or request on. */
   #keeps = false;
@@ -99,24 +89,29 @@ export class CausesPass implements Pass {
     this.#reserve(tracker.capacity);
     const { columns, slot } = batch;
     const { length, type, time, from } = columns;
+    let last = this.#lastTime;
     for (let i = 0; i < length; i++) {
       const now = time[i]!;
-      if (now - this.#lastTime >= GAP_NS && this.#running > 0)
-        this.#gaps.add(this.#lastTime, now, this.#running, this.#procs || this.#procsSeen, tracker.startTime);
-      this.#lastTime = now;
+      if (now - last >= GAP_NS && this.#running > 0)
+        this.#gaps.add(last, now, this.#running, this.#procs || this.#procsSeen, tracker.startTime);
+      last = now;
       const s = slot[i]!;
       if (s < 0) {
-        if (minds[type[i]!] === 1) this.#other(columns, i, tracker);
+        if (minds[type[i]!] === 0) continue;
+        this.#occupants.advance(time, i);
+        this.#other(columns, i, tracker);
         continue;
       }
+      this.#occupants.advance(time, i);
       if (from[i]! <= GoState.NotExist) this.#appears(columns, i, s, tracker);
       else this.#leaves(batch, i, s, tracker);
       this.#enters(columns, i, s, tracker);
     }
+    this.#lastTime = last;
     // Those that wait forever end without a row that says so.
     for (let k = 0; k < tracker.deathCount; k++) {
       const dead = tracker.deaths[k]!;
-      if (this.#alive[dead] === 1) this.#dies(dead, tracker.ended[dead]!, tracker);
+      if (this.#now.alive[dead] === 1) this.#dies(dead, tracker.ended[dead]!, tracker);
     }
     this.#events += length;
     if (this.#events >= this.#maxEvents) this.#end(tracker);
@@ -131,107 +126,104 @@ export class CausesPass implements Pass {
     this.#births.finish(tracker);
   }
 
-  /** An interval is over: the hot function. */
+  /** An interval is over. This and what it calls are hot: times are passed as a column and a row, not as doubles. */
   #leaves(batch: TrackedBatch, i: number, s: number, tracker: GoroutineTracker): void {
     const { columns } = batch;
-    const now = columns.time[i]!;
-    const kind = this.#kind[s]!;
+    const { time } = columns;
+    const kind = this.#now.kind[s]!;
     switch (columns.from[i]) {
       case GoState.Running: {
         this.#running--;
-        const stack = columns.stack[i] === 0 ? this.#stack[s]! : tracker.stacks.of(columns.stack[i]!);
-        this.#close(s, kind, stack, now, tracker);
-        this.#occupants.stops(s, this.#group[s]!, now);
-        if (this.#stops.isOpen) this.#stops.stands(columns.subject[i]!, this.#group[s]!, stack, now);
+        const stack = columns.stack[i] === 0 ? this.#now.stack[s]! : tracker.stacks.of(columns.stack[i]!);
+        this.#close(s, kind, stack, time, i);
+        this.#occupants.stops(s, this.#now.group[s]!);
+        if (this.#stops.isOpen) this.#stops.stands(columns.subject[i]!, this.#now.group[s]!, stack, time[i]!);
         break;
       }
       case GoState.Runnable:
-        this.#occupants.waited(s, now);
-        if (batch.beganBy[i] === Ev.GoUnblock) this.#wakes.runs(s, now - this.#since[s]!);
-        this.#close(s, kind, this.#stack[s]!, now, tracker);
+        this.#occupants.waited(s);
+        if (batch.beganBy[i] === Ev.GoUnblock) this.#wakes.runs(s, this.#now.since, time, i);
+        this.#close(s, kind, this.#now.stack[s]!, time, i);
         break;
       case GoState.Syscall: {
         const lost = batch.procLost[i]!;
-        if (lost > this.#since[s]! && lost < now)
-          this.#close(s, Kind.syscall, this.#stack[s]!, lost, tracker);
-        this.#close(s, lost < now ? Kind.syscallBlocked : Kind.syscall, this.#stack[s]!, now, tracker);
+        if (lost > this.#now.since[s]! && lost < time[i]!)
+          this.#close(s, Kind.syscall, this.#now.stack[s]!, batch.procLost, i);
+        const last = lost < time[i]! ? Kind.syscallBlocked : Kind.syscall;
+        this.#close(s, last, this.#now.stack[s]!, time, i);
         break;
       }
       default:
         this.#woken(columns, i, s, tracker);
     }
-    if (this.#served.idle[s] === 1) this.#begins(s, FIRST_REQUEST + this.#requests++, 0, now, tracker);
+    if (this.#served.idle[s] === 1)
+      this.#begins(s, FIRST_REQUEST + this.#requests++, 0, columns.time[i]!, tracker);
   }
 
   /** A wait is over. */
   #woken(columns: EventColumns, i: number, s: number, tracker: GoroutineTracker): void {
-    const now = columns.time[i]!;
-    const begin = this.#since[s]!;
-    const kind = this.#kind[s]!;
-    const stack = this.#stack[s]!;
-    const waker = columns.g[i]!;
-    const wakerSlot = waker === -1 || waker === columns.subject[i] ? -1 : tracker.slots.find(waker);
-    const wakerGroup = wakerSlot < 0 ? -1 : this.#group[wakerSlot]!;
+    const { time, g } = columns;
+    const kind = this.#now.kind[s]!;
+    const stack = this.#now.stack[s]!;
+    const waker = g[i] === -1 || g[i] === columns.subject[i] ? -1 : tracker.slots.findIn(g, i);
+    const wakerGroup = waker < 0 ? -1 : this.#now.group[waker]!;
     const wakeStack = columns.stack[i] === 0 ? 0 : tracker.stacks.of(columns.stack[i]!);
-    const at = this.#close(s, kind, stack, now, tracker);
-    if (at >= 0 && wakerSlot >= 0)
-      this.#history.wakenBy(at, waker, wakerGroup, this.#past[wakerSlot]!, wakeStack);
-    this.#wakes.woken(s, wakerGroup, this.#group[s]!, now - begin);
-    if (kind === this.#mutex || kind === this.#rwmutex) {
+    this.#wakes.woken(s, wakerGroup, this.#now.group[s]!, this.#now.since, time, i);
+    const isLock = kind === this.#mutex || kind === this.#rwmutex;
+    if (isLock) {
       const site = this.#sites.of(stack, tracker.stacks);
       const wakerSite = this.#sites.of(wakeStack, tracker.stacks);
-      this.#locks.got(s, site, stack, begin, now, wakerSlot, wakerSite, wakeStack);
-    } else if (kind === this.#waitgroup) this.#joins.joined(s, begin, now, wakerSlot, this.#group, tracker);
+      this.#locks.got(s, site, stack, this.#now.since[s]!, time[i]!, waker, wakerSite, wakeStack);
+    } else if (kind === this.#waitgroup)
+      this.#joins.joined(s, this.#now.since[s]!, time[i]!, waker, this.#now.group, tracker);
+    const at = this.#close(s, kind, stack, time, i);
+    if (at >= 0 && waker >= 0) this.#history.wakenIn(at, this.#now, waker, wakeStack);
   }
 
-  /** Ends what a goroutine does, with `kind`; gives the record's place, −1 if none is kept. */
-  #close(s: number, kind: number, stack: number, now: number, tracker: GoroutineTracker): number {
-    const since = this.#since[s]!;
-    this.#since[s] = now;
-    if (this.#units.head[s]! >= 0) this.#units.spend(s, kind, stack, since, now);
-    if (!this.#keeps) return -1;
-    const history = this.#history;
-    const at = history.push(tracker.slots.id(s), this.#group[s]!, kind, since, now, stack, this.#past[s]!);
-    this.#past[s] = history.head - 1;
+  /** Ends what a goroutine does, with `kind`, at a row's time; gives the record's place, −1 if none is kept. */
+  #close(s: number, kind: number, stack: number, times: Float64Array, row: number): number {
+    const { since } = this.#now;
+    if (this.#units.head[s]! >= 0) this.#units.spend(s, kind, stack, since[s]!, times[row]!);
+    const at = this.#keeps ? this.#history.interval(this.#now, s, kind, stack, times, row) : -1;
+    since[s] = times[row]!;
     return at;
   }
 
   #enters(columns: EventColumns, i: number, s: number, tracker: GoroutineTracker): void {
     const type = columns.type[i]!;
-    const now = columns.time[i]!;
     if (ownStack[type] === 1 && columns.stack[i] !== 0) {
       const stack = tracker.stacks.of(columns.stack[i]!);
-      this.#stack[s] = stack;
-      if (this.#group[s] === 0) this.#group[s] = tracker.groups.id(tracker.stacks.root(stack));
+      this.#now.stack[s] = stack;
+      if (this.#now.group[s] === 0) this.#now.group[s] = tracker.groups.id(tracker.stacks.root(stack));
       if (this.#served.at(s, stack, false, tracker.stacks) === Serving.ends)
-        this.#requestEnds(s, now, tracker);
+        this.#requestEnds(s, columns.time[i]!, tracker);
     }
     switch (columns.to[i]) {
       case GoState.Running:
         // But for who stopped the world nobody ran, and now somebody does.
-        if (this.#stops.isOpen && this.#running <= 1) this.#stops.restarts(now);
+        if (this.#stops.isOpen && this.#running <= 1) this.#stops.restarts(columns.time[i]!);
         this.#running++;
-        this.#kind[s] = this.#mode[s]!;
-        this.#occupants.runs(s, now);
+        this.#now.kind[s] = this.#now.mode[s]!;
+        this.#occupants.runs(s);
         break;
       case GoState.Runnable:
-        this.#kind[s] = Kind.runnable;
-        this.#occupants.waits(s, this.#units.head[s]! >= 0, now);
+        this.#now.kind[s] = Kind.runnable;
+        this.#occupants.waits(s, this.#units.head[s]! >= 0);
         break;
       case GoState.Syscall:
-        this.#kind[s] = Kind.syscall;
+        this.#now.kind[s] = Kind.syscall;
         break;
       case GoState.Waiting: {
         const reason = type === Ev.GoBlock ? this.#reasons!.of(columns.arg0[i]!) : 0;
-        const stack = this.#stack[s]!;
+        const stack = this.#now.stack[s]!;
         const kind = this.#kinds.wait(reason, tracker.reasons.text(reason), stack, tracker.stacks);
-        this.#kind[s] = kind;
+        this.#now.kind[s] = kind;
         if (kind === this.#mutex || kind === this.#rwmutex)
           this.#locks.waits(this.#sites.of(stack, tracker.stacks));
         break;
       }
       default:
-        this.#dies(s, now, tracker);
+        this.#dies(s, columns.time[i]!, tracker);
     }
   }
 
@@ -244,41 +236,32 @@ export class CausesPass implements Pass {
     const creatorSlot = creator === -1 ? -1 : tracker.slots.find(creator);
     const begin = isNew ? now : this.#syncTime;
     const stack = isCreated && columns.arg0[i] !== 0 ? tracker.stacks.of(columns.arg0[i]!) : 0;
-    this.#alive[s] = 1;
-    this.#mode[s] = Kind.running;
-    this.#since[s] = begin;
-    this.#past[s] = NO_RECORD;
-    this.#stack[s] = stack;
-    this.#group[s] = stack === 0 ? 0 : tracker.groups.id(tracker.stacks.root(stack));
+    this.#now.id[s] = columns.subject[i]!;
+    this.#now.alive[s] = 1;
+    this.#now.mode[s] = Kind.running;
+    this.#now.since[s] = begin;
+    this.#now.past[s] = NO_RECORD;
+    this.#now.stack[s] = stack;
+    this.#now.group[s] = stack === 0 ? 0 : tracker.groups.id(tracker.stacks.root(stack));
     this.#units.head[s] = -1;
     this.#locks.forget(s);
     this.#wakes.forget(s);
     this.#served.appears(s);
     this.#joins.appears(s, creator, creatorSlot);
     const createStack = columns.stack[i] === 0 || !isCreated ? 0 : tracker.stacks.of(columns.stack[i]!);
-    if (isCreated && creatorSlot >= 0) this.#births.born(s, createStack, this.#group[s], now);
+    if (isCreated && creatorSlot >= 0) this.#births.born(s, createStack, this.#now.group[s], now);
     else this.#births.unknown(s);
     if (this.#keeps) {
       const kind = isNew ? Mark.created : Mark.found;
-      const at = this.#history.push(
-        columns.subject[i]!,
-        this.#group[s],
-        kind,
-        begin,
-        begin,
-        stack,
-        NO_RECORD,
-      );
-      this.#past[s] = this.#history.head - 1;
-      if (creatorSlot >= 0)
-        this.#history.wakenBy(at, creator, this.#group[creatorSlot]!, this.#past[creatorSlot]!, createStack);
+      const at = this.#history.interval(this.#now, s, kind, stack, this.#now.since, s);
+      if (creatorSlot >= 0) this.#history.wakenIn(at, this.#now, creatorSlot, createStack);
     }
     if (stack !== 0 && this.#served.at(s, stack, true, tracker.stacks) === Serving.begins)
       this.#begins(s, FIRST_REQUEST + this.#requests++, 0, now, tracker);
   }
 
   #dies(s: number, now: number, tracker: GoroutineTracker): void {
-    this.#alive[s] = 0;
+    this.#now.alive[s] = 0;
     this.#requestEnds(s, now, tracker);
     this.#units.orphan(s);
     this.#joins.ends(s, now, tracker);
@@ -306,32 +289,38 @@ export class CausesPass implements Pass {
   /** @param s slot of the goroutine that ended it, −1 if that is not known. */
   #unitEnds(unit: number, s: number, now: number, stack: number, tracker: GoroutineTracker): void {
     const owner = this.#units.ownerSlot[unit]!;
-    if (owner >= 0 && now > this.#since[owner]!)
-      this.#units.spendOpen(unit, this.#kind[owner]!, this.#stack[owner]!, this.#since[owner]!, now);
+    if (owner >= 0 && now > this.#now.since[owner]!)
+      this.#units.spendOpen(
+        unit,
+        this.#now.kind[owner]!,
+        this.#now.stack[owner]!,
+        this.#now.since[owner]!,
+        now,
+      );
     this.#units.settle(unit, now);
     const from: PathEnd | undefined =
       s < 0
         ? undefined
         : {
             goroutine: tracker.slots.id(s),
-            group: this.#group[s]!,
-            past: this.#past[s]!,
-            kind: this.#kind[s]!,
-            stack: stack === 0 ? this.#stack[s]! : stack,
+            group: this.#now.group[s]!,
+            past: this.#now.past[s]!,
+            kind: this.#now.kind[s]!,
+            stack: stack === 0 ? this.#now.stack[s]! : stack,
             end: now,
           };
     this.#ledger.ends(this.#units, unit, now, from, tracker);
   }
 
   /** Running changes its meaning: a mark assist or a sweep begins or ends. */
-  #setMode(goroutine: number, mode: number, now: number, tracker: GoroutineTracker): void {
-    const s = goroutine === -1 ? -1 : tracker.slots.find(goroutine);
-    if (s < 0 || this.#alive[s] === 0) return;
-    const wasRunning = this.#kind[s] === this.#mode[s];
-    this.#mode[s] = mode;
-    if (!wasRunning || this.#kind[s] === mode) return;
-    this.#close(s, this.#kind[s]!, this.#stack[s]!, now, tracker);
-    this.#kind[s] = mode;
+  #setMode(id: number, mode: number, columns: EventColumns, i: number, tracker: GoroutineTracker): void {
+    const s = id === -1 ? -1 : tracker.slots.find(id);
+    if (s < 0 || this.#now.alive[s] === 0) return;
+    const wasRunning = this.#now.kind[s] === this.#now.mode[s];
+    this.#now.mode[s] = mode;
+    if (!wasRunning || this.#now.kind[s] === mode) return;
+    this.#close(s, this.#now.kind[s]!, this.#now.stack[s]!, columns.time, i);
+    this.#now.kind[s] = mode;
   }
 
   /** Rows that are no transition of a goroutine. */
@@ -368,38 +357,38 @@ export class CausesPass implements Pass {
       }
       case Ev.GCMarkAssistActive:
       case Ev.GCMarkAssistBegin:
-        this.#setMode(subject, Kind.assist, now, tracker);
+        this.#setMode(subject, Kind.assist, columns, i, tracker);
         return;
       case Ev.GCMarkAssistEnd:
-        this.#setMode(subject, Kind.running, now, tracker);
+        this.#setMode(subject, Kind.running, columns, i, tracker);
         return;
       case Ev.GCSweepActive:
       case Ev.GCSweepBegin:
-        this.#setMode(goroutine, Kind.sweep, now, tracker);
+        this.#setMode(goroutine, Kind.sweep, columns, i, tracker);
         return;
       case Ev.GCSweepEnd:
-        this.#setMode(goroutine, Kind.running, now, tracker);
+        this.#setMode(goroutine, Kind.running, columns, i, tracker);
         return;
       case Ev.ProcsChange:
         this.#procs = columns.arg0[i]!;
         return;
       case Ev.Sync:
         this.#syncTime = now;
-        if (columns.arg0[i] === 1) this.#gap(now);
+        if (columns.arg0[i] === 1) this.#gap();
         return;
       default:
         if (columns.from[i] === columns.to[i]) return;
         if (subject >= this.#procsSeen) this.#procsSeen = subject + 1;
-        this.#occupants.proc(subject, columns.to[i] === ProcState.Idle, now);
+        this.#occupants.proc(subject, columns.to[i] === ProcState.Idle);
     }
   }
 
   /** Events are missing: nothing in progress is known to go on. */
-  #gap(now: number): void {
+  #gap(): void {
     this.#running = 0;
     this.#locks.reset();
     this.#stops.reset();
-    this.#occupants.reset(now);
+    this.#occupants.reset();
     for (let unit = 0; unit < this.#units.slots.used; unit++) {
       if (this.#units.slots.id(unit) === -1) continue;
       this.#units.remove(unit);
@@ -410,15 +399,7 @@ export class CausesPass implements Pass {
   }
 
   #reserve(capacity: number): void {
-    if (this.#since.length < capacity) {
-      this.#since = widen(this.#since, new Float64Array(capacity));
-      this.#past = widen(this.#past, new Float64Array(capacity));
-      this.#kind = widen(this.#kind, new Uint8Array(capacity));
-      this.#stack = widen(this.#stack, new Int32Array(capacity));
-      this.#group = widen(this.#group, new Int32Array(capacity));
-      this.#mode = widen(this.#mode, new Uint8Array(capacity));
-      this.#alive = widen(this.#alive, new Uint8Array(capacity));
-    }
+    this.#now.reserve(capacity);
     this.#units.reserve(capacity);
     this.#served.reserve(capacity);
     this.#locks.reserve(capacity);

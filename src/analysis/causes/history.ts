@@ -7,9 +7,11 @@
  */
 
 import { widen } from "../slots.ts";
+import type { Standing } from "./standing.ts";
 
 /** Records kept: 16 MB. At 100,000 state changes a second that is 2.6 s. */
 export const MAX_RECORDS = 1 << 18;
+/** Room to begin with. What needs more gets all of it at once: the system gives memory when it is written to. */
 const FIRST_RECORDS = 1 << 12;
 
 /** A goroutine's past: what came before has no record, since it was in one state all the time that is kept. */
@@ -38,6 +40,7 @@ export class History {
   wakerGroup = new Int32Array(FIRST_RECORDS);
   kind = new Uint8Array(FIRST_RECORDS);
 
+  /** @param bound records kept, a power of two. */
   constructor(bound = MAX_RECORDS) {
     this.#bound = Math.max(FIRST_RECORDS, bound);
   }
@@ -48,7 +51,39 @@ export class History {
     return record & (this.#capacity - 1);
   }
 
-  /** Adds an interval that nobody ended; gives its place, for `wakenBy`. */
+  /** Adds what a goroutine did up to a row's time, or a mark; gives its place. For the hot loop, as is `wakenIn`. */
+  interval(now: Standing, s: number, kind: number, stack: number, times: Float64Array, row: number): number {
+    const at = this.#add();
+    this.begin[at] = now.since[s]!;
+    this.end[at] = times[row]!;
+    this.goroutine[at] = now.id[s]!;
+    this.previous[at] = now.past[s]!;
+    this.stack[at] = stack;
+    this.group[at] = now.group[s]!;
+    this.kind[at] = kind;
+    now.past[s] = this.head - 1;
+    return at;
+  }
+
+  /** Who, by slot, ended the interval. */
+  wakenIn(at: number, now: Standing, waker: number, stack: number): void {
+    this.waker[at] = now.id[waker]!;
+    this.wakerGroup[at] = now.group[waker]!;
+    this.wakerPast[at] = now.past[waker]!;
+    this.wakeStack[at] = stack;
+  }
+
+  /** Adds a record, for now one that nobody ended; gives its place, for whoever adds it to fill in. */
+  #add(): number {
+    if (this.head === this.#capacity && this.#capacity < this.#bound) this.#grow(this.#bound);
+    // Bits above the 32nd do not matter.
+    const at = this.head & (this.#capacity - 1);
+    this.head++;
+    this.waker[at] = -1;
+    return at;
+  }
+
+  /** Adds an interval, or a mark, that nobody ended; gives its place, for `wakenBy`. */
   push(
     goroutine: number,
     group: number,
@@ -58,10 +93,7 @@ export class History {
     stack: number,
     previous: number,
   ): number {
-    if (this.head === this.#capacity && this.#capacity < this.#bound) this.#grow();
-    // Bits above the 32nd do not matter.
-    const at = this.head & (this.#capacity - 1);
-    this.head++;
+    const at = this.#add();
     this.begin[at] = begin;
     this.end[at] = end;
     this.goroutine[at] = goroutine;
@@ -69,7 +101,6 @@ export class History {
     this.stack[at] = stack;
     this.group[at] = group;
     this.kind[at] = kind;
-    this.waker[at] = -1;
     return at;
   }
 
@@ -81,8 +112,7 @@ export class History {
   }
 
   /** Before the ring is full for the first time, places are numbers: they stay when it grows. */
-  #grow(): void {
-    const length = this.#capacity * 2;
+  #grow(length: number): void {
     this.#capacity = length;
     this.begin = widen(this.begin, new Float64Array(length));
     this.end = widen(this.end, new Float64Array(length));

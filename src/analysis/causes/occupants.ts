@@ -59,14 +59,15 @@ export class OccupantCount {
     this.#started = widen(this.#started, new Float64Array(capacity * 2));
   }
 
-  reset(time: number): void {
-    this.#advance(time);
+  reset(): void {
     this.#waiters = 0;
     this.#waitersOfUnits = 0;
     this.#waits.fill(NOT);
   }
 
-  #advance(time: number): void {
+  /** Time goes on to a row's: before anything is told of it. */
+  advance(times: Float64Array, row: number): void {
+    const time = times[row]!;
     if (this.#waiters > 0) {
       const ns = time - this.#time;
       this.#ofAll += this.#waiters * ns;
@@ -75,30 +76,26 @@ export class OccupantCount {
     this.#time = time;
   }
 
-  waits(slot: number, hasUnit: boolean, time: number): void {
-    this.#advance(time);
+  waits(slot: number, hasUnit: boolean): void {
     this.#waiters++;
     if (hasUnit) this.#waitersOfUnits++;
     this.#waits[slot] = hasUnit ? WAITS_WITH_UNIT : WAITS;
   }
 
-  waited(slot: number, time: number): void {
+  waited(slot: number): void {
     const how = this.#waits[slot]!;
     if (how === NOT) return;
-    this.#advance(time);
     this.#waiters--;
     if (how === WAITS_WITH_UNIT) this.#waitersOfUnits--;
     this.#waits[slot] = NOT;
   }
 
-  runs(slot: number, time: number): void {
-    this.#advance(time);
+  runs(slot: number): void {
     this.#started[slot * 2] = this.#ofUnits;
     this.#started[slot * 2 + 1] = this.#ofAll;
   }
 
-  stops(slot: number, group: number, time: number): void {
-    this.#advance(time);
+  stops(slot: number, group: number): void {
     const ns = this.#ofAll - this.#started[slot * 2 + 1]!;
     // Nobody waited, so nobody with a task did.
     if (ns === 0) return;
@@ -108,9 +105,8 @@ export class OccupantCount {
     this.#inTheWay[group * 2 + 1]! += ns;
   }
 
-  proc(proc: number, isIdle: boolean, time: number): void {
+  proc(proc: number, isIdle: boolean): void {
     if (proc < 0 || proc >= MAX_PROCS) return;
-    this.#advance(time);
     while (proc * 2 >= this.#idleSince.length) {
       const length = this.#idleSince.length;
       this.#idleSince = widen(this.#idleSince, new Float64Array(length * 2)).fill(NaN, length);

@@ -39,8 +39,15 @@ export class Wakes {
     this.#last[slot] = 0;
   }
 
-  /** @param waker group, −1 for nobody. */
-  woken(slot: number, waker: number, woken: number, wait: number): void {
+  /** @param waker group, −1 for nobody. @param begins when each slot's wait began. */
+  woken(
+    slot: number,
+    waker: number,
+    woken: number,
+    begins: Float64Array,
+    ends: Float64Array,
+    row: number,
+  ): void {
     let edge = this.#last[slot]! - 1;
     if (edge < 0 || this.#waker[edge] !== waker || this.#woken[edge] !== woken) {
       edge = this.#edge(waker, woken);
@@ -48,13 +55,14 @@ export class Wakes {
       if (edge < 0) return;
     }
     this.#count[edge]!++;
-    this.#wait[edge]! += wait;
+    this.#wait[edge]! += ends[row]! - begins[slot]!;
   }
 
   /** One that was woken runs. */
-  runs(slot: number, delay: number): void {
+  runs(slot: number, begins: Float64Array, ends: Float64Array, row: number): void {
     const edge = this.#last[slot]! - 1;
     if (edge < 0) return;
+    const delay = ends[row]! - begins[slot]!;
     this.#delay[edge]! += delay;
     if (delay > this.#maxDelay[edge]!) this.#maxDelay[edge] = delay;
   }
