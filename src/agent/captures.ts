@@ -277,7 +277,7 @@ export class CaptureCoordinator {
   }
 
   #explain(pending: Pending, chunks: readonly Uint8Array[]): Promise<Explanation> {
-    const { watched } = pending;
+    const { watched, firings } = pending;
     const reason = this.#sayable(pending)[0]?.message;
     const title = reason === undefined ? watched.target.name : `${watched.target.name}: ${reason}`;
     const isCrash = firings.some(({ signal }) => signal === "stream_lost");
