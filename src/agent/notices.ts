@@ -4,6 +4,7 @@ import type { OutsideEvent } from "../outside/events.ts";
 import { noticeOf } from "../outside/notice.ts";
 import type { Notifier } from "../outside/notifier.ts";
 import { linksOf } from "../store/catalog/commands.ts";
+import { AGE_SUFFIX } from "../store/encryption.ts";
 import { worstSeverity } from "../store/severity.ts";
 import type { Shipping } from "../store/shipping.ts";
 import type { Shelf } from "./shelf.ts";
@@ -47,6 +48,8 @@ export class Notices {
       if (capture === undefined) return;
       const { manifest, location, prefix } = capture;
       const links = await linksOf(catalog, { manifest, prefix }, LINK_SECONDS, signal);
+      // Of an encrypted capture the link is to what it was encrypted to.
+      const linkTo = (name: string): string | undefined => links?.[name] ?? links?.[name + AGE_SUFFIX];
       notifier.tell(
         noticeOf({
           manifest,
@@ -54,8 +57,8 @@ export class Notices {
           store: store.location,
           location,
           trace: TRACE_NAME,
-          link: links?.[TRACE_NAME],
-          report: links?.[REPORT_NAME],
+          link: linkTo(TRACE_NAME),
+          report: linkTo(REPORT_NAME),
         }),
       );
     } catch (error) {
