@@ -11,7 +11,17 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { buildGo, cpuSeconds, long, median, start, startAgent, startShop, stop } from "./support.mjs";
+import {
+  buildGo,
+  cpuSeconds,
+  long,
+  median,
+  metrics,
+  start,
+  startAgent,
+  startShop,
+  stop,
+} from "./support.mjs";
 
 const { values } = parseArgs({ options: { long: { type: "boolean" }, only: { type: "string" } } });
 
@@ -54,6 +64,10 @@ async function startSteady(binary, args) {
 /** CPU in µs for each request. */
 async function cost(kind, service) {
   const agent = kind === "gorewind" ? await startAgent([service.address]) : undefined;
+  // Until the stream is open and has brought a generation.
+  while (agent !== undefined && (await metrics(agent.url)).sum("gorewind_generations_total") === 0) {
+    await sleep(100);
+  }
   await sleep(WARM_UP_MS);
   const [requests, cpu] = [await answered(service.url), cpuSeconds(service.pid)];
   await sleep(SECONDS * 1000);
