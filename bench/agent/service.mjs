@@ -65,9 +65,8 @@ async function startSteady(binary, args) {
 async function cost(kind, service) {
   const agent = kind === "gorewind" ? await startAgent([service.address]) : undefined;
   // Until the stream is open and has brought a generation.
-  while (agent !== undefined && (await metrics(agent.url)).sum("gorewind_generations_total") === 0) {
-    await sleep(100);
-  }
+  const recorded = async () => (await metrics(agent.url)).sum("gorewind_generations_total") > 0;
+  if (agent !== undefined) while (!(await recorded())) await sleep(100);
   await sleep(WARM_UP_MS);
   const [requests, cpu] = [await answered(service.url), cpuSeconds(service.pid)];
   await sleep(SECONDS * 1000);
