@@ -4,7 +4,7 @@
  * process's own processor time ÷ the requests it answered, and the median of all turns.
  *
  * The chatty one is a service of many small requests, each a task with regions that hands its work on six times: tracing
- * it costs a fifth.
+ * it costs half as much again.
  *
  *     npm run build && node bench/agent/service.mjs [--long] [--only NAME]
  */
