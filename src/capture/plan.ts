@@ -21,7 +21,7 @@ export interface TracePart {
 }
 
 export interface TracePlan {
-  /** The session that holds the moment, or the one that ends nearest before it. Absent: nothing was held. */
+  /** The session that holds the moment, or the one nearest to it, an earlier one first. Absent: nothing was held. */
   readonly main: TracePart | undefined;
   /** Earlier sessions that the window reaches back into, newest first: files of their own, since sessions never join. */
   readonly earlier: readonly TracePart[];
@@ -43,7 +43,10 @@ export function planTrace(sessions: readonly RecordedSession[], window: CaptureW
     .map((session) => ({ session, generations: overlapping(session.generations, window) }))
     .filter((part) => part.generations.length > 0);
   const main =
-    parts.findLast((part) => contains(part, window.moment)) ?? parts.at(-1) ?? lastBefore(sessions, window);
+    parts.findLast((part) => contains(part, window.moment)) ??
+    parts.at(-1) ??
+    lastBefore(sessions, window) ??
+    firstAfter(sessions);
   if (main === undefined) return { main, earlier: [], missing: "the ring was empty" };
   const earlier = parts.filter((part) => startOf(part) < startOf(main)).reverse();
   return { main, earlier, missing: describeMissing([main, ...earlier], window) };
@@ -62,6 +65,12 @@ function lastBefore(sessions: readonly RecordedSession[], window: CaptureWindow)
   const session = sessions.findLast(
     (candidate) => (candidate.generations[0]?.wallStart ?? Infinity) <= window.moment,
   );
+  return session && { session, generations: session.generations };
+}
+
+/** What is left when the decision came so late that the ring had let the window go. */
+function firstAfter(sessions: readonly RecordedSession[]): TracePart | undefined {
+  const session = sessions.find(({ generations }) => generations.length > 0);
   return session && { session, generations: session.generations };
 }
 

@@ -52,6 +52,12 @@ describe("planTrace", () => {
     });
   });
 
+  it("takes what came after when the ring had let the window go, and says so", () => {
+    const plan = planTrace([session("a", 20, 3)], window(1, 2, 3));
+    expect(numbers(plan.main)).toEqual([1, 2, 3]);
+    expect(plan.missing).toMatch(/the first 19s: the ring did not reach back that far/);
+  });
+
   it("makes files of their own of earlier sessions, never joining two", () => {
     const plan = planTrace([session("a", 0, 3), session("b", 3, 2), session("c", 6, 4)], window(1, 8, 9));
     expect(plan.main?.session.id).toBe("c");
