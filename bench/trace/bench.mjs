@@ -151,9 +151,9 @@ function count(batches) {
   return rows;
 }
 
-/** Intake as a live stream's: chunks of 64 KiB to whole generations. */
+/** Intake as a live stream's: chunks of 64 KiB to whole generations, each valid until the next chunk, as the ring asks. */
 function frame(bytes) {
-  const framing = new Framing();
+  const framing = new Framing({ shareBytes: true });
   let generations = 0;
   for (let at = 0; at < bytes.length; at += 65_536) {
     for (const _ of framing.push(bytes.subarray(at, at + 65_536))) generations++;
