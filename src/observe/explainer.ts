@@ -76,11 +76,16 @@ export class Explainer {
   async #run(job: ExplainJob, signal: AbortSignal): Promise<Explanation> {
     if (signal.aborted) return unexplained(String(signal.reason));
     const heap = Math.ceil(this.#limits.heapBytes / MiB);
-    const child = fork(this.#program, [job.title], {
-      execArgv: [`--max-old-space-size=${heap}`],
-      serialization: "advanced",
-      stdio: ["pipe", "ignore", "ignore", "ipc"],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(this.#program, [job.title], {
+        execArgv: [`--max-old-space-size=${heap}`],
+        serialization: "advanced",
+        stdio: ["pipe", "ignore", "ignore", "ipc"],
+      });
+    } catch (error) {
+      return unexplained(errorMessage(error));
+    }
     const answer = await new Promise<Explanation>((resolve) => {
       const onAbort = (): void => resolve(unexplained(String(signal.reason)));
       signal.addEventListener("abort", onAbort, { once: true });
@@ -103,13 +108,11 @@ export class Explainer {
   }
 }
 
-/** Gives the process the trace. That it stops reading is told by its end. */
-function send(child: ChildProcess, chunks: readonly Uint8Array[]): void {
-  const { stdin } = child;
-  if (stdin === null) return;
-  stdin.on("error", () => {});
-  for (const chunk of chunks) stdin.write(chunk);
-  stdin.end();
+/** Gives the process the trace. That it stops reading is told by its end; one that did not start has no stdin. */
+function send({ stdin }: ChildProcess, chunks: readonly Uint8Array[]): void {
+  stdin?.on("error", () => {});
+  for (const chunk of chunks) stdin?.write(chunk);
+  stdin?.end();
 }
 
 /** V8 aborts when its heap is full; SIGKILL that is not ours is the kernel's, when memory is. */
