@@ -39,6 +39,14 @@ function errorOf(trace: TraceBuilder): string | undefined {
   return collect(readTrace(trace.bytes())).error?.message;
 }
 
+/** What Node knows of WebAssembly; neither of the types used here does. */
+const { Module, Instance } = (globalThis as unknown as { WebAssembly: Record<string, unknown> }).WebAssembly;
+const wasm = { Module, Instance };
+/** As where a limit leaves too few addresses. */
+function noMemory(): never {
+  throw new RangeError("WebAssembly.Memory(): could not allocate memory");
+}
+
 describe("order", () => {
   it("puts a start after the unblock it needs, against their times", () => {
     const trace = buildTrace();
@@ -301,10 +309,13 @@ describe("the short way and the plain way agree", () => {
     }
   });
 
-  it("where WebAssembly is not to be had, which then is the plain way", async () => {
+  it.each([
+    ["WebAssembly", undefined],
+    ["a memory of it", { ...wasm, Memory: noMemory }],
+  ])("where %s is not to be had, which then is the plain way", async (_, stub) => {
     const bytes = new Uint8Array(readFileSync(sharedTrace("1.22")));
     vi.resetModules();
-    vi.stubGlobal("WebAssembly", undefined);
+    vi.stubGlobal("WebAssembly", stub);
     try {
       const other = await import("../../src/trace/reader.ts");
       expect(digest(other.readTrace(bytes))).toEqual(digest(readTrace(bytes)));

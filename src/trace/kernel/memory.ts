@@ -113,10 +113,16 @@ export class LinearMemory {
 
 function makeBlock(pages: number): Block {
   const wasm = engine();
-  if (wasm === undefined) return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
-  const memory = new wasm.Memory({ initial: pages });
-  const { exports } = new wasm.Instance(compiled!, { env: { memory } });
-  return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
+  try {
+    if (wasm !== undefined) {
+      const memory = new wasm.Memory({ initial: pages });
+      const { exports } = new wasm.Instance(compiled!, { env: { memory } });
+      return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
+    }
+  } catch {
+    // Each reserves gigabytes of addresses, of which a limit (`ulimit -v`) may leave too few.
+  }
+  return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
 }
 
 /** An allocation that is made anew, larger, when it is outgrown. Its address may change, what is in it is kept. */
