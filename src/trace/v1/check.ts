@@ -2,20 +2,19 @@
  * The rules of the scheduler, over the ordered events: a P runs one goroutine at a time, a goroutine is blocked before it
  * is unblocked, and so on. The v1 counterpart of what the order of v2 checks as it goes.
  *
- * On the way three things are found that only the whole order tells: unblocks of network waits go to a P of their own,
- * the GC to another, and a syscall is known to have blocked if the next event of its goroutine says so.
+ * On the way two things are found that are to be known when the events are told: which unblocks are of network waits, and
+ * which syscalls block, as the next event of their goroutine says.
  */
 
 import { TraceFormatError } from "../error.ts";
 import { V1Cursor } from "./cursor.ts";
+import type { IdTable } from "./ids.ts";
+import type { Marks } from "./marks.ts";
 import { FAKE_PROC } from "./procs.ts";
-import type { MergedEvents } from "./merge.ts";
 import type { V1Scan } from "./scan.ts";
 import { V1, v1Names } from "./spec.ts";
-import { DEAD, RUNNABLE, RUNNING, WAITING } from "./transitions.ts";
-
-/** In `MergedEvents.type` after the check: a GoSysCall that is followed by GoSysBlock. Not a type of the wire. */
-export const SYSCALL_BLOCKED = 63;
+import { relativeNanoseconds } from "./times.ts";
+import { DEAD, RUNNABLE, RUNNING, STATUSES, WAITING } from "./transitions.ts";
 
 /** A region that has begun: what its end must name. */
 interface OpenRegion {
@@ -24,26 +23,40 @@ interface OpenRegion {
   readonly outer: OpenRegion | undefined;
 }
 
-/** Checks the events, in order of time, and completes their `type` and `proc`. Throws `corrupt` at the first broken rule. */
-export function checkEvents(events: MergedEvents, scan: V1Scan): void {
-  new Checker(events, scan).run();
-}
+/** In place of the index of a P: the event is an unblock by the timers' goroutine of some P. */
+export const TIMERS = -1;
 
-class Checker {
-  private readonly events: MergedEvents;
+/** What is known of a goroutine, in a byte: its status in the low two bits, and these. */
+const STATUS = STATUSES - 1;
+const KNOWN = 4;
+const ASSISTING = 8;
+const ON_NETWORK = 16;
+/** Its latest event is a GoSysCall. */
+const IN_CALL = 32;
+
+/** Checks events, in order of time. */
+export class Checker {
+  private readonly scan: V1Scan;
   private readonly cursor: V1Cursor;
-  private row = 0;
+  private readonly goroutines: IdTable;
+  private readonly marks: Marks;
+  /** Ticks of the first event. */
+  private start = 0;
 
-  // By goroutine number.
-  private readonly state: Uint8Array;
+  // The event that is checked.
+  private row = 0;
+  private ticks = 0;
+  private offset = 0;
+  /** Number of the goroutine it changes, if any. */
+  private subject = 0;
+
+  // By goroutine number. As long as can be: memory not touched is free.
   private readonly known: Uint8Array;
-  private readonly assisting: Uint8Array;
-  private readonly onNetwork: Uint8Array;
-  /** Row + 1 of a goroutine's GoSysCall if that is its latest event. */
-  private readonly syscall: Uint32Array;
+  /** Row of a goroutine's GoSysCall if that is its latest event. */
+  private readonly call: Uint32Array;
   private readonly regions = new Map<number, OpenRegion>();
 
-  // By P number.
+  // By index of the P.
   private readonly procRunning: Uint8Array;
   private readonly sweeping: Uint8Array;
   private readonly runs: Uint32Array;
@@ -51,52 +64,61 @@ class Checker {
   private readonly tasks = new Set<number>();
   private inGC = false;
   private inSTW = false;
-  private readonly gcProc: number;
-  private readonly networkProc: number;
-  private readonly timerProc: number;
 
-  constructor(events: MergedEvents, scan: V1Scan) {
-    this.events = events;
+  /** @param rows how many events there are; @param marks what is found is marked there. */
+  constructor(scan: V1Scan, rows: number, goroutines: IdTable, marks: Marks) {
+    // CPU samples come after all Ps.
+    const procs = scan.procs.length + 1;
+    this.scan = scan;
     this.cursor = new V1Cursor(scan.bytes);
-    this.gcProc = events.pids.numberOf(FAKE_PROC.gc);
-    this.networkProc = events.pids.numberOf(FAKE_PROC.network);
-    this.timerProc = events.pids.numberOf(FAKE_PROC.timers);
-    const goroutines = events.goroutines.size;
-    this.state = new Uint8Array(goroutines);
-    this.known = new Uint8Array(goroutines);
-    this.assisting = new Uint8Array(goroutines);
-    this.onNetwork = new Uint8Array(goroutines);
-    this.syscall = new Uint32Array(goroutines);
-    const procs = events.pids.size;
+    this.goroutines = goroutines;
+    this.marks = marks;
+    this.known = new Uint8Array(rows + 2);
+    this.call = new Uint32Array(rows + 2);
     this.procRunning = new Uint8Array(procs);
     this.sweeping = new Uint8Array(procs);
     this.runs = new Uint32Array(procs);
-    this.state[0] = RUNNING;
-    this.known[0] = 1;
+    this.known[0] = RUNNING | KNOWN;
   }
 
-  run(): void {
-    const { type, proc, g, count } = this.events;
-    const { syscall } = this;
-    for (let row = 0; row < count; row++) {
-      this.row = row;
-      const kind = type[row]!;
-      const goroutine = g[row]!;
-      const call = syscall[goroutine]!;
-      if (call !== 0) {
-        syscall[goroutine] = 0;
-        if (kind === V1.GoSysBlock) type[call - 1] = SYSCALL_BLOCKED;
-      }
-      if (kind === V1.GoSysCall) syscall[goroutine] = row + 1;
-      this.check(kind, proc[row]!, goroutine);
+  /**
+   * Checks the next event. Throws `corrupt` if it breaks a rule.
+   * @param kind its V1 type, never a Local one
+   * @param p index of its P, or TIMERS
+   * @param g number of the goroutine it is on
+   * @param subject number of the goroutine it changes, if any
+   */
+  check(
+    row: number,
+    kind: number,
+    p: number,
+    g: number,
+    subject: number,
+    ticks: number,
+    offset: number,
+  ): void {
+    this.row = row;
+    this.ticks = ticks;
+    this.offset = offset;
+    this.subject = subject;
+    if (row === 0) this.start = ticks;
+    const known = this.known[g]!;
+    if ((known & IN_CALL) !== 0) {
+      this.known[g] = known & ~IN_CALL;
+      if (kind === V1.GoSysBlock) this.marks.set(this.call[g]!);
     }
+    if (kind === V1.GoSysCall) {
+      this.known[g] = this.known[g]! | IN_CALL;
+      this.call[g] = row;
+    }
+    this.checkScheduling(kind, p, g);
   }
 
-  private check(kind: number, p: number, g: number): void {
+  private checkScheduling(kind: number, p: number, g: number): void {
     switch (kind) {
       case V1.GoStart:
       case V1.GoStartLabel:
-        return this.start(p, g);
+        return this.begin(p, g);
       case V1.GoUnblock:
         return this.unblock(p, g);
       case V1.GoCreate:
@@ -113,7 +135,7 @@ class Checker {
         return this.leave(kind, p, g, WAITING);
       case V1.GoBlockNet:
         this.leave(kind, p, g, WAITING);
-        this.onNetwork[g] = 1;
+        this.known[g] = this.known[g]! | ON_NETWORK;
         return undefined;
       case V1.GoSched:
       case V1.GoPreempt:
@@ -127,15 +149,15 @@ class Checker {
       case V1.GoSysCall:
         return this.requireRunning(kind, p, g, false);
       case V1.GoSysExit:
-        if (this.state[g] !== WAITING)
+        if (this.status(g) !== WAITING)
           throw this.broken(`g ${this.goid(g)} is not waiting during syscall exit`);
-        this.state[g] = RUNNABLE;
+        this.setStatus(g, RUNNABLE);
         return undefined;
       case V1.GoWaiting:
       case V1.GoInSyscall:
-        if (this.state[g] !== RUNNABLE)
+        if (this.status(g) !== RUNNABLE)
           throw this.broken(`g ${this.goid(g)} is not runnable before ${v1Names[kind]}`);
-        this.state[g] = WAITING;
+        this.setStatus(g, WAITING);
         return undefined;
       case V1.ProcStart:
       case V1.ProcStop:
@@ -150,7 +172,6 @@ class Checker {
       case V1.GCStart:
         if (this.inGC) throw this.broken("previous GC is not ended before a new one");
         this.inGC = true;
-        this.events.proc[this.row] = this.gcProc;
         break;
       case V1.GCDone:
         if (!this.inGC) throw this.broken("bogus GC end");
@@ -173,14 +194,13 @@ class Checker {
         this.sweeping[p] = 0;
         break;
       case V1.GCMarkAssistStart:
-        if (this.assisting[g] !== 0) throw this.broken("previous mark assist is not ended before a new one");
-        this.assisting[g] = 1;
-        this.known[g] = 1;
+        if ((this.known[g]! & ASSISTING) !== 0)
+          throw this.broken("previous mark assist is not ended before a new one");
+        this.known[g] = this.known[g]! | ASSISTING | KNOWN;
         break;
       case V1.GCMarkAssistDone:
         // One may have been in progress when tracing began: no error.
-        this.assisting[g] = 0;
-        this.known[g] = 1;
+        this.known[g] = (this.known[g]! & ~ASSISTING) | KNOWN;
         break;
       default:
         this.checkUser(kind, g);
@@ -232,67 +252,71 @@ class Checker {
 
   private create(kind: number, p: number, g: number): void {
     this.requireRunning(kind, p, g, true);
-    const created = this.events.subject[this.row]!;
-    if (this.known[created] !== 0) throw this.broken(`g ${this.goid(created)} already exists`);
-    this.known[created] = 1;
-    this.state[created] = RUNNABLE;
+    const created = this.subject;
+    if ((this.known[created]! & KNOWN) !== 0) throw this.broken(`g ${this.goid(created)} already exists`);
+    this.known[created] = (this.known[created]! & ~STATUS) | KNOWN | RUNNABLE;
   }
 
-  private start(p: number, g: number): void {
-    if (this.state[g] !== RUNNABLE) throw this.broken(`g ${this.goid(g)} is not runnable before start`);
+  private begin(p: number, g: number): void {
+    if (this.status(g) !== RUNNABLE) throw this.broken(`g ${this.goid(g)} is not runnable before start`);
     const other = this.runs[p]!;
     if (other !== 0)
       throw this.broken(`p ${this.pid(p)} already runs g ${this.goid(other)} at start of g ${this.goid(g)}`);
-    this.state[g] = RUNNING;
+    this.setStatus(g, RUNNING);
     this.runs[p] = g;
   }
 
   private unblock(p: number, g: number): void {
-    if (this.state[g] !== RUNNING) throw this.broken(`g ${this.goid(g)} is not running while unpark`);
-    if (!(p === this.timerProc || this.runs[p] === g))
+    if (this.status(g) !== RUNNING) throw this.broken(`g ${this.goid(g)} is not running while unpark`);
+    if (!(p === TIMERS || this.runs[p] === g))
       throw this.broken(`p ${this.pid(p)} is not running g ${this.goid(g)} while unpark`);
-    const woken = this.events.subject[this.row]!;
-    if (this.state[woken] !== WAITING)
-      throw this.broken(`g ${this.goid(woken)} is not waiting before unpark`);
-    if (this.onNetwork[woken] === 1) this.events.proc[this.row] = this.networkProc;
-    this.onNetwork[woken] = 0;
-    this.state[woken] = RUNNABLE;
+    const woken = this.subject;
+    const known = this.known[woken]!;
+    if ((known & STATUS) !== WAITING) throw this.broken(`g ${this.goid(woken)} is not waiting before unpark`);
+    if ((known & ON_NETWORK) !== 0) this.marks.set(this.row);
+    this.known[woken] = (known & ~(STATUS | ON_NETWORK)) | RUNNABLE;
   }
 
   private leave(kind: number, p: number, g: number, next: number): void {
     this.requireRunning(kind, p, g, false);
-    this.state[g] = next;
+    this.setStatus(g, next);
     this.runs[p] = 0;
   }
 
   private requireRunning(kind: number, p: number, g: number, allowNone: boolean): void {
-    if (this.state[g] === RUNNING && this.runs[p] === g && (allowNone || g !== 0)) return;
-    if (this.state[g] !== RUNNING)
-      throw this.broken(`g ${this.goid(g)} is not running while ${v1Names[kind]}`);
+    const running = this.status(g) === RUNNING;
+    if (running && this.runs[p] === g && (allowNone || g !== 0)) return;
+    if (!running) throw this.broken(`g ${this.goid(g)} is not running while ${v1Names[kind]}`);
     if (this.runs[p] !== g)
       throw this.broken(`p ${this.pid(p)} is not running g ${this.goid(g)} while ${v1Names[kind]}`);
     throw this.broken(`g 0 did ${v1Names[kind]}`);
   }
 
-  /** An argument of the current event, the time being the first; reads them all. */
+  private status(g: number): number {
+    return this.known[g]! & STATUS;
+  }
+
+  private setStatus(g: number, status: number): void {
+    this.known[g] = (this.known[g]! & ~STATUS) | status;
+  }
+
+  /** An argument of the event, the time being the first; reads them all. */
   private argument(index: number): number {
-    this.cursor.pos = this.events.offset[this.row]!;
+    this.cursor.pos = this.offset;
     this.cursor.event();
     return this.cursor.args[index]!;
   }
 
   private goid(g: number): number {
-    return this.events.goroutines.ids[g]!;
+    return this.goroutines.ids[g]!;
   }
 
   private pid(p: number): number {
-    return this.events.pids.ids[p]!;
+    return p === TIMERS ? FAKE_PROC.timers : this.scan.procs[p]!.pid;
   }
 
   private broken(detail: string): TraceFormatError {
-    const { time, offset } = this.events;
-    return new TraceFormatError("corrupt", `${detail} (time ${time[this.row]} ns)`, {
-      offset: offset[this.row],
-    });
+    const time = relativeNanoseconds(this.ticks, this.start, this.scan);
+    return new TraceFormatError("corrupt", `${detail} (time ${time} ns)`, { offset: this.offset });
   }
 }

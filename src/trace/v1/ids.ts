@@ -11,6 +11,9 @@ const PAGE_IDS = 1 << PAGE_SHIFT;
 /** Ids from here on, of which a process has few or none, are kept in a Map: below, all is integers. */
 const FAST_IDS = 2 ** 31;
 
+/** A power of two. Of more, the table would not stay in the first-level cache. */
+const RECENT = 1024;
+
 export class IdTable {
   /** The id of each number; `size` of them are in use. */
   ids = new Float64Array(64);
@@ -23,10 +26,22 @@ export class IdTable {
   /** Of each page: the numbers of its ids plus 1, 0 if new. */
   private numbers = new Int32Array(32 * PAGE_IDS);
   private readonly others = new Map<number, number>();
+  /** The numbers of the ids asked for lately: who was woken is soon started. */
+  private readonly recentIds = new Int32Array(RECENT).fill(-1);
+  private readonly recentNumbers = new Int32Array(RECENT);
 
   /** The number of an id (a safe integer), new if it was not seen before. */
   numberOf(id: number): number {
     if (id < 0 || id >= FAST_IDS) return this.otherNumberOf(id);
+    const recent = id & (RECENT - 1);
+    if (this.recentIds[recent] === id) return this.recentNumbers[recent]!;
+    const n = this.lookUp(id);
+    this.recentIds[recent] = id;
+    this.recentNumbers[recent] = n;
+    return n;
+  }
+
+  private lookUp(id: number): number {
     const inPage = id & (PAGE_IDS - 1);
     const key = id >>> PAGE_SHIFT;
     const mask = this.slots.length - 1;

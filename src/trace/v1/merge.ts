@@ -7,130 +7,230 @@
  *
  * A P whose head is not ready waits, by goroutine and sequence number, until an event of that goroutine makes it ready:
  * nothing is looked at again and again, however many Ps wait.
+ *
+ * Only which P is next is kept of the order, a byte an event: who reads the Ps again in that order has the events.
  */
 
 import { TraceFormatError } from "../error.ts";
-import { V1Cursor } from "./cursor.ts";
+import { openEvents } from "./events.ts";
+import type { ProcEvents } from "./events.ts";
 import { IdTable } from "./ids.ts";
 import type { V1Scan } from "./scan.ts";
-import { ANY_SEQ, openSources, reserveNumbers, UNORDERED } from "./sources.ts";
-import type { Source } from "./sources.ts";
-import { orderedType, stateStep, STATUSES, statusBefore } from "./transitions.ts";
+import { V1 } from "./spec.ts";
+import {
+  ANY,
+  contextOf,
+  ENDS,
+  NAMES,
+  OF_GC,
+  OF_NONE,
+  orderedType,
+  seqBefore,
+  STARTS,
+  stateStep,
+  STATUSES,
+  statusBefore,
+  subjectOf,
+} from "./transitions.ts";
 
-/** All events in order, a row each. */
-export interface MergedEvents {
-  readonly count: number;
-  /** V1 type, never a Local one. */
-  readonly type: Uint8Array;
-  /** Ticks; once `times.ts` is done nanoseconds since the first event. */
-  readonly time: Float64Array;
-  /** Index into `pids`. */
-  readonly proc: Uint16Array;
-  /** Index into `goroutines`; 0 is goroutine 0, "none". */
-  readonly g: Uint32Array;
-  /** Index into `goroutines`: whose state it changes, if any's. */
-  readonly subject: Int32Array;
-  /** Byte offset of the event, where its arguments are read again. */
-  readonly offset: Uint32Array;
-  readonly pids: IdTable;
-  readonly goroutines: IdTable;
-  /** False if an event is earlier than the one before it. */
-  readonly sorted: boolean;
-}
-
-/** Merges the events of all Ps. Throws `corrupt` if no order is consistent. */
-export function mergeEvents(scan: V1Scan): MergedEvents {
-  return new Merger(scan).merge();
-}
-
-/** Numbers of procs are kept in 16 bits, with room for the fake ones. */
+/** `subject` of an event without conditions. */
+const UNORDERED = -1;
+/** The GC has a state and sequence numbers as a goroutine has: it is number 1. Goroutine 0, "none", is number 0. */
+const GC_SUBJECT = 1;
+const GC_ID = -2;
+/** Events of a chunk: its columns stay in a core's first-level cache. */
+const CHUNK = 512;
+/** Numbers of Ps are kept in 16 bits. */
 const MAX_PROCS = 65_000;
 
-class Merger {
+/** By row: the index of the P whose next event it is, in the order of `openEvents`. */
+export type EventOrder = Uint8Array | Uint16Array;
+
+/** A P's events for the merge: goroutines by number. The columns go with those of `events`. */
+export class Source {
+  readonly events: ProcEvents;
+  /** Index of the P. */
+  readonly proc: number;
+  /** Number of the goroutine the event is on. */
+  readonly g: Uint32Array;
+  /** Number of the goroutine whose state it changes; UNORDERED if it changes none and can be at any place. */
+  readonly subject: Int32Array;
+  /** The state that must be in: negative for any with that status, which is then the low two bits. */
+  readonly state: Float64Array;
+  /** What is added to that state. */
+  readonly step: Int8Array;
+  /** The next in a list of waiting sources. */
+  nextWaiting: Source | undefined = undefined;
+
+  private readonly goroutines: IdTable;
+  private running = 0;
+
+  constructor(events: ProcEvents, proc: number, goroutines: IdTable) {
+    this.events = events;
+    this.proc = proc;
+    this.goroutines = goroutines;
+    const { length } = events.type;
+    this.g = new Uint32Array(length);
+    this.subject = new Int32Array(length);
+    this.state = new Float64Array(length);
+    this.step = new Int8Array(length);
+  }
+
+  /** Goes to the next event; false if there is none. */
+  next(): boolean {
+    const { events } = this;
+    if (!events.next()) return false;
+    if (events.at === 0) this.number();
+    return true;
+  }
+
+  /** Fills the columns. */
+  private number(): void {
+    const { events, goroutines, g, subject, state, step } = this;
+    const { length, type: types, named: names, seq } = events;
+    let { running } = this;
+    for (let i = 0; i < length; i++) {
+      const type = types[i]!;
+      const context = contextOf[type]!;
+      const of = subjectOf[type]!;
+      g[i] = running;
+      if (of === OF_NONE) {
+        subject[i] = UNORDERED;
+        if (context === ENDS) running = 0;
+        if (type === V1.CPUSample) g[i] = goroutines.numberOf(events.g[i]!);
+        continue;
+      }
+      state[i] = statusBefore[type]! - STATUSES;
+      step[i] = stateStep[type]!;
+      if (context === ENDS) {
+        subject[i] = running;
+        running = 0;
+        continue;
+      }
+      const named = of === OF_GC ? GC_SUBJECT : goroutines.numberOf(names[i]!);
+      if (seqBefore[type] !== ANY) state[i] = seq[i]! * STATUSES + statusBefore[type]!;
+      subject[i] = named;
+      if (context === STARTS || context === NAMES) g[i] = named;
+      if (context === STARTS) running = named;
+    }
+    this.running = running;
+  }
+}
+
+/** Some events in order. Columns as long as the longest chunk; the first `length` of each are in use. */
+export class MergedChunk {
+  length = 0;
+  /** V1 type, never a Local one. */
+  readonly kind = new Uint8Array(CHUNK);
+  /** Index of the P. */
+  readonly proc = new Uint16Array(CHUNK);
+  /** Number of the goroutine it is on. */
+  readonly g = new Uint32Array(CHUNK);
+  /** Number of the goroutine whose state it changes, if any. */
+  readonly subject = new Int32Array(CHUNK);
+  readonly ticks = new Float64Array(CHUNK);
+  readonly offset = new Uint32Array(CHUNK);
+}
+
+/** Merges the events of all Ps. */
+export class V1Merger {
+  /** The id of each goroutine number. */
+  readonly goroutines = new IdTable();
   private readonly count: number;
   private readonly sources: readonly Source[];
-  private readonly goroutines = new IdTable();
-  private readonly pids = new IdTable();
 
   /** By goroutine number: its state, and how many sources wait for it. As long as can be: memory not touched is free. */
   private readonly state: Float64Array;
   private readonly waiters: Uint32Array;
 
-  /** Ready sources, a min-heap by time. */
-  private readonly heap: Source[] = [];
+  /** Ready sources, a min-heap by time: the ticks of each, and its index. */
+  private size = 0;
+  private readonly heapTicks: Float64Array;
+  private readonly heapProc: Uint16Array;
   /** Waiting sources: the first of a list by `waitKey`. */
   private readonly waiting = new Map<number, Source>();
   private parked = 0;
 
   constructor(scan: V1Scan) {
     this.count = scan.events + scan.samples.length;
-    const { goroutines, pids } = this;
-    reserveNumbers(goroutines);
+    const { goroutines } = this;
+    goroutines.numberOf(0);
+    goroutines.numberOf(GC_ID);
     // An event names at most one goroutine that no other names; two numbers are reserved.
     this.state = new Float64Array(this.count + 2);
     this.waiters = new Uint32Array(this.count + 2);
-    this.sources = openSources(scan, { cursor: new V1Cursor(scan.bytes), goroutines, pids });
+    this.sources = openEvents(scan).map((events, proc) => new Source(events, proc, goroutines));
+    this.heapTicks = new Float64Array(this.sources.length);
+    this.heapProc = new Uint16Array(this.sources.length);
+    if (this.sources.length > MAX_PROCS) {
+      throw new TraceFormatError("limit", `events on ${this.sources.length} procs`, {
+        expected: `at most ${MAX_PROCS}`,
+      });
+    }
   }
 
-  merge(): MergedEvents {
-    const { count, heap, goroutines, pids } = this;
-    const type = new Uint8Array(count);
-    const time = new Float64Array(count);
-    const proc = new Uint16Array(count);
-    const g = new Uint32Array(count);
-    const subject = new Int32Array(count);
-    const offset = new Uint32Array(count);
-    let sorted = true;
-
-    for (const source of this.sources) {
-      if (source.load()) this.admit(source);
+  /**
+   * Finds the order, once. Throws `corrupt` if none is consistent.
+   * @param onChunk is given all events in order, some at a time: the row of the first, and a chunk that is filled again.
+   */
+  merge(onChunk: (row: number, chunk: MergedChunk) => void): EventOrder {
+    const chunk = new MergedChunk();
+    const { heapProc, sources, state } = this;
+    const order: EventOrder =
+      sources.length <= 0x100 ? new Uint8Array(this.count) : new Uint16Array(this.count);
+    for (const source of sources) {
+      if (source.next()) this.admit(source);
     }
     let row = 0;
-    for (; heap.length > 0; row++) {
-      const source = heap[0]!;
-      const { ticks } = source;
-      if (row > 0 && ticks < time[row - 1]!) sorted = false;
-      type[row] = orderedType[source.type]!;
-      time[row] = ticks;
-      proc[row] = source.proc;
-      g[row] = source.g;
-      offset[row] = source.offset;
-      const changed = source.subject;
-      subject[row] = changed;
-
-      if (changed !== UNORDERED) this.change(source);
-      // Taken off and put back at the end, not in place: of equal times the one that waited longer is next, as in Go.
-      this.pop();
-      if (source.load()) this.admit(source);
+    for (; this.size > 0; row++) {
+      const proc = heapProc[0]!;
+      const source = sources[proc]!;
+      order[row] = proc;
+      const { at } = source.events;
+      const changed = source.subject[at]!;
+      if (changed !== UNORDERED) {
+        const before = state[changed]!;
+        if (!allows(before, source.state[at]!)) {
+          // Two Ps had an event for one goroutine, each of them possible before the other.
+          throw corrupt("encountered impossible goroutine state transition", source.events.offset[at]);
+        }
+        state[changed] = before + source.step[at]!;
+      }
+      this.add(chunk, source);
+      if (chunk.length === CHUNK) {
+        onChunk(row + 1 - CHUNK, chunk);
+        chunk.length = 0;
+      }
+      if (source.next() && this.isReady(source)) this.replaceTop(source);
+      else {
+        this.pop();
+        if (source.events.length > 0) this.park(source);
+      }
       if (this.parked > 0 && changed !== UNORDERED && this.waiters[changed]! > 0) this.wake(changed);
     }
     if (this.parked > 0) {
       throw corrupt(`no consistent ordering of events possible: ${this.parked} procs wait`);
     }
-    if (pids.size > MAX_PROCS) {
-      throw new TraceFormatError("limit", `events on ${pids.size} procs`, {
-        expected: `at most ${MAX_PROCS}`,
-      });
-    }
-    return { count: row, type, time, proc, g, subject, offset, pids, goroutines, sorted };
+    onChunk(row - chunk.length, chunk);
+    return order;
+  }
+
+  private add(chunk: MergedChunk, source: Source): void {
+    const { events, g, subject } = source;
+    const { at } = events;
+    const i = chunk.length++;
+    chunk.kind[i] = orderedType[events.type[at]!]!;
+    chunk.proc[i] = source.proc;
+    chunk.g[i] = g[at]!;
+    chunk.subject[i] = subject[at]!;
+    chunk.ticks[i] = events.ticks[at]!;
+    chunk.offset[i] = events.offset[at]!;
   }
 
   private isReady(source: Source): boolean {
-    const { subject } = source;
-    if (subject === UNORDERED) return true;
-    const state = this.state[subject]!;
-    if (source.state !== ANY_SEQ) return source.state === state;
-    return (state & (STATUSES - 1)) === statusBefore[source.type];
-  }
-
-  /** Applies an event to the goroutine it is about. */
-  private change(source: Source): void {
-    if (!this.isReady(source)) {
-      // Two Ps had an event for one goroutine, each of them possible before the other.
-      throw corrupt("encountered impossible goroutine state transition", source.offset);
-    }
-    const { subject } = source;
-    this.state[subject] = this.state[subject]! + stateStep[source.type]!;
+    const { at } = source.events;
+    const subject = source.subject[at]!;
+    return subject === UNORDERED || allows(this.state[subject]!, source.state[at]!);
   }
 
   private admit(source: Source): void {
@@ -139,11 +239,9 @@ class Merger {
   }
 
   private park(source: Source): void {
-    const { subject } = source;
-    const key = waitKey(
-      subject,
-      source.state === ANY_SEQ ? statusBefore[source.type]! - STATUSES : source.state,
-    );
+    const { at } = source.events;
+    const subject = source.subject[at]!;
+    const key = waitKey(subject, source.state[at]!);
     source.nextWaiting = this.waiting.get(key);
     this.waiting.set(key, source);
     this.waiters[subject] = this.waiters[subject]! + 1;
@@ -170,50 +268,66 @@ class Merger {
     }
   }
 
+  /** The source at the top has gone on to its next event. */
+  private replaceTop(source: Source): void {
+    const { heapTicks, size } = this;
+    const ticks = source.events.ticks[source.events.at]!;
+    if (size === 1 || (ticks < heapTicks[1]! && (size === 2 || ticks < heapTicks[2]!))) {
+      heapTicks[0] = ticks;
+      return;
+    }
+    // Taken off and put back at the end, not in place: of equal times the one that waited longer is next, as in Go.
+    this.pop();
+    this.push(source);
+  }
+
   private push(source: Source): void {
-    const { heap } = this;
-    const { ticks } = source;
-    let i = heap.length;
-    heap.push(source);
+    const { heapTicks, heapProc } = this;
+    const ticks = source.events.ticks[source.events.at]!;
+    let i = this.size++;
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      const above = heap[parent]!;
-      if (above.ticks <= ticks) break;
-      heap[i] = above;
+      const above = heapTicks[parent]!;
+      if (above <= ticks) break;
+      heapTicks[i] = above;
+      heapProc[i] = heapProc[parent]!;
       i = parent;
     }
-    heap[i] = source;
+    heapTicks[i] = ticks;
+    heapProc[i] = source.proc;
   }
 
-  /** Takes the top off the heap. */
+  /** Takes the top off the heap: the last goes in its place, and then where its time belongs. */
   private pop(): void {
-    const source = this.heap.pop()!;
-    if (this.heap.length > 0) this.siftDown(source);
-  }
-
-  /** Puts a source in the place of the top of the heap, and then where its time belongs. */
-  private siftDown(source: Source): void {
-    const { heap } = this;
-    const { ticks } = source;
-    const { length } = heap;
+    const { heapTicks, heapProc } = this;
+    const length = --this.size;
+    const ticks = heapTicks[length]!;
+    const proc = heapProc[length]!;
     let i = 0;
     for (;;) {
       let at = 2 * i + 1;
       if (at >= length) break;
-      let child = heap[at]!;
+      let child = heapTicks[at]!;
       if (at + 1 < length) {
-        const right = heap[at + 1]!;
-        if (right.ticks < child.ticks) {
+        const right = heapTicks[at + 1]!;
+        if (right < child) {
           child = right;
           at++;
         }
       }
-      if (child.ticks >= ticks) break;
-      heap[i] = child;
+      if (child >= ticks) break;
+      heapTicks[i] = child;
+      heapProc[i] = heapProc[at]!;
       i = at;
     }
-    heap[i] = source;
+    heapTicks[i] = ticks;
+    heapProc[i] = proc;
   }
+}
+
+/** Whether a goroutine in some state can have an event that needs one: that, or, if negative, the same status. */
+function allows(state: number, needed: number): boolean {
+  return needed >= 0 ? state === needed : (state & (STATUSES - 1)) === needed + STATUSES;
 }
 
 function corrupt(detail: string, offset?: number): TraceFormatError {

@@ -5,12 +5,10 @@ import { TraceFormatError } from "../error.ts";
 import type { Generation } from "../generation.ts";
 import { HEADER_BYTES } from "../header.ts";
 import type { V1Version } from "../header.ts";
-import { checkEvents } from "./check.ts";
 import { V1Converter } from "./convert.ts";
 import type { V1RowOptions } from "./convert.ts";
-import { mergeEvents } from "./merge.ts";
+import { orderEvents } from "./order.ts";
 import { scanV1 } from "./scan.ts";
-import { settleTimes } from "./times.ts";
 
 /** Offsets are kept in 32 bits. */
 const MAX_BYTES = 2 ** 32 - 1;
@@ -39,9 +37,7 @@ export function* readV1(
 
 function checkedEvents(body: Uint8Array, version: V1Version, options: V1RowOptions): V1Converter {
   const scan = scanV1(body, version);
-  const events = mergeEvents(scan);
-  settleTimes(events, scan);
-  checkEvents(events, scan);
+  const order = orderEvents(scan);
   const generation: Generation = {
     // v1 has no generations: it is the only one.
     number: 0,
@@ -56,7 +52,7 @@ function checkedEvents(body: Uint8Array, version: V1Version, options: V1RowOptio
     startTime: -1,
     experimental: [],
   };
-  return new V1Converter(events, scan, generation, options);
+  return new V1Converter(order, scan, generation, options);
 }
 
 /** Offsets are told from the start of the file. */

@@ -1,7 +1,6 @@
 /** The v1 events that become one transition of a goroutine: nine of ten. */
 
 import { Ev, GoState } from "../spec.ts";
-import { SYSCALL_BLOCKED } from "./check.ts";
 import { blockReasons, stopReasons } from "./reasons.ts";
 import { V1 } from "./spec.ts";
 
@@ -9,7 +8,9 @@ import { V1 } from "./spec.ts";
 export const SLOW = 0;
 export const OF_CONTEXT = 1;
 export const OF_SUBJECT = 2;
-/** Event types and what the check adds to them. */
+/** A GoSysCall that is marked: the goroutine blocks in it. Not a type of the wire. */
+export const SYSCALL_BLOCKED = 63;
+/** Event types and that one. */
 export const KINDS = 64;
 export const handlingOf = new Uint8Array(KINDS);
 /** What the row of a kind that is one transition holds: type, state before, state after. */
