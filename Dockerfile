@@ -20,7 +20,8 @@ COPY --from=build /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY bin ./bin
 COPY config/gorewind.yaml /etc/gorewind/gorewind.yaml
-ENV NODE_ENV=production
+# glibc's malloc keeps a heap for each thread, and what one has let go no other uses: 15 MB of a hundred and fifty.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 VOLUME /var/lib/gorewind
 EXPOSE 7099
 # Distroless has neither shell nor curl: Node asks.

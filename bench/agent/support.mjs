@@ -23,11 +23,16 @@ export function median(values) {
 
 /**
  * Starts a program and resolves with its first line that is JSON of that event.
+ * @param env of the program, besides the bench's own.
  * @param errors file in the bench's folder for what it writes to stderr; else it is shown.
  */
-export async function start(command, args, event, errors) {
+export async function start(command, args, event, errors, env = {}) {
   const stderr = errors === undefined ? "inherit" : openSync(join(folder, errors), "w");
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", stderr], cwd: folder });
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", stderr],
+    cwd: folder,
+    env: { ...process.env, ...env },
+  });
   children.add(child);
   child.once("exit", () => children.delete(child));
   const lines = createInterface({ input: child.stdout });
@@ -124,6 +129,8 @@ log: { level: info }
     [...flags, join(root, "bin", "gorewind.mjs"), "run", "--config", file],
     "agent.started",
     errors,
+    // As the container image has it.
+    { MALLOC_ARENA_MAX: "1" },
   );
   return { ...agent, url: agent.line.address };
 }
