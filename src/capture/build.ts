@@ -104,7 +104,7 @@ function describeWindow(main: TracePart, facts: CaptureFacts): NonNullable<Manif
   };
 }
 
-function describeTrace(main: TracePart, { parseable }: CaptureFacts): NonNullable<Manifest["trace"]> {
+function describeTrace(main: TracePart, { parseable, plan }: CaptureFacts): NonNullable<Manifest["trace"]> {
   const { first, last } = ends(main);
   const { header, format, id } = main.session;
   return {
@@ -115,6 +115,7 @@ function describeTrace(main: TracePart, { parseable }: CaptureFacts): NonNullabl
     generations: main.generations.length,
     bytes: main.generations.reduce((sum, generation) => sum + generation.byteLength, header.length),
     ...(parseable !== undefined && { parseable }),
+    ...(plan.cut !== undefined && { cut: plan.cut }),
   };
 }
 

@@ -66,6 +66,10 @@ const trace = z.object({
   bytes: z.number().int().positive(),
   /** Whether our own reader went through it to the end without an error; absent: not tried. */
   parseable: z.boolean().optional(),
+  /** What came and was left out, of this trace and the earlier ones, since it was no whole generation. Absent: nothing. */
+  cut: z
+    .object({ generations: z.number().int().positive(), bytes: z.number().int().nonnegative() })
+    .optional(),
 });
 
 const encryption = z.object({

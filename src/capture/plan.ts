@@ -20,6 +20,12 @@ export interface TracePart {
   readonly generations: readonly RecordedGeneration[];
 }
 
+/** What came and is in no file, since it was not whole. */
+export interface Cut {
+  readonly generations: number;
+  readonly bytes: number;
+}
+
 export interface TracePlan {
   /** The session that holds the moment, or the one nearest to it, an earlier one first. Absent: nothing was held. */
   readonly main: TracePart | undefined;
@@ -27,6 +33,8 @@ export interface TracePlan {
   readonly earlier: readonly TracePart[];
   /** Why the plan does not cover the window; absent when it does. */
   readonly missing: string | undefined;
+  /** What the ends of its sessions lost; absent: nothing. */
+  readonly cut: Cut | undefined;
 }
 
 /** How far the edge of a window may lie outside the generations without being called missing: clocks are not that good. */
@@ -47,9 +55,19 @@ export function planTrace(sessions: readonly RecordedSession[], window: CaptureW
     parts.at(-1) ??
     lastBefore(sessions, window) ??
     firstAfter(sessions);
-  if (main === undefined) return { main, earlier: [], missing: "the ring was empty" };
+  if (main === undefined) return { main, earlier: [], missing: "the ring was empty", cut: undefined };
   const earlier = parts.filter((part) => startOf(part) < startOf(main)).reverse();
-  return { main, earlier, missing: describeMissing([main, ...earlier], window) };
+  const planned = [main, ...earlier];
+  return { main, earlier, missing: describeMissing(planned, window), cut: cutOf(planned) };
+}
+
+/** The torn tails behind what was planned. */
+function cutOf(parts: readonly TracePart[]): Cut | undefined {
+  const torn = parts.filter(
+    ({ session, generations }) => session.tornBytes > 0 && generations.at(-1) === session.generations.at(-1),
+  );
+  if (torn.length === 0) return undefined;
+  return { generations: torn.length, bytes: torn.reduce((sum, { session }) => sum + session.tornBytes, 0) };
 }
 
 function overlapping(

@@ -32,6 +32,8 @@ export interface RecordedSession {
   readonly clock: WallClockSource;
   /** False once the connection is gone: nothing will be added. */
   readonly live: boolean;
+  /** Bytes that came after the last whole generation, once the connection is gone: they are in no trace. */
+  readonly tornBytes: number;
   /** Oldest first; never empty. */
   readonly generations: readonly RecordedGeneration[];
 }

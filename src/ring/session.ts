@@ -43,6 +43,8 @@ export class SessionRing {
   #clock: WallClockSource = "arrival";
   #evicted = 0;
   #live = true;
+  /** Of a last generation that the stream's end cut. */
+  #cutBytes = 0;
   readonly #buffers: BufferPool;
   /** Evicted by the last push. Its caller may look at them until the next one. */
   #leaving: SealedGeneration[] = [];
@@ -77,9 +79,9 @@ export class SessionRing {
     return this.#ring.spanNs;
   }
 
-  /** Bytes of the generation that is still open. */
+  /** Bytes of the generation that is still open, or was when the stream ended. */
   get openBytes(): Bytes {
-    return bytes(this.#streamable ? this.#framing.pendingBytes : this.#wholeBytes);
+    return bytes(this.#streamable ? this.#framing.pendingBytes + this.#cutBytes : this.#wholeBytes);
   }
 
   /** How many generations were evicted since this was last asked. */
@@ -99,6 +101,7 @@ export class SessionRing {
       format: this.#format ?? "unknown",
       clock: this.#clock,
       live: this.#live,
+      tornBytes: this.#live ? 0 : this.openBytes,
       generations,
     };
   }
@@ -180,7 +183,10 @@ export class SessionRing {
     const sealed: SealedGeneration[] = [];
     for (const raw of generations) {
       // A torn tail is dropped: Go 1.26's tools refuse a trace that has one.
-      if (raw.cut !== undefined) continue;
+      if (raw.cut !== undefined) {
+        this.#cutBytes += raw.bytes.length;
+        continue;
+      }
       const generation = this.#place(raw, arrivedAt);
       this.#append(generation);
       sealed.push(generation);

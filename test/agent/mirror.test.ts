@@ -111,6 +111,21 @@ describe("a mirrored ring", () => {
     expect(events).toEqual([]);
   });
 
+  it("is given back without what was torn on the disk, and it is told how much", async () => {
+    const files = new FaultyFiles(Math.random).session();
+    const [session] = sessions as [RecordedSession];
+    const [mirror, target] = [mirrorOn(files), new FakeTarget("a")];
+    for (const to of [0, 1]) {
+      target.hold(mirror, session, 0, to);
+      await mirror.settled();
+    }
+    const torn = (await names(files, target)).find((name) => name.startsWith(`${session.id}_2_`));
+    await files.truncate(`${ringFolder(SPOOL)}/${targetFolder("a")}/${torn}`, 100);
+    const [left] = await recover(files);
+    expect(left).toMatchObject({ damaged: 1, damagedBytes: 100 });
+    expect(numbers(left)).toEqual([[1]]);
+  });
+
   it("goes with its target, and with an agent that ends as it should", async () => {
     const files = new FaultyFiles(Math.random).session();
     const [session] = sessions as [RecordedSession];

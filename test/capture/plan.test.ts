@@ -16,7 +16,15 @@ function session(id: string, from: number, count: number): RecordedSession {
       wallEnd: epochMilliseconds(start + 999),
     });
   });
-  return { id, header: Uint8Array.of(255), format: "1.26", clock: "snapshot", live: true, generations };
+  return {
+    id,
+    header: Uint8Array.of(255),
+    format: "1.26",
+    clock: "snapshot",
+    live: true,
+    tornBytes: 0,
+    generations,
+  };
 }
 
 /** Seconds. */
@@ -77,5 +85,17 @@ describe("planTrace", () => {
     expect(plan.main?.session.id).toBe("b");
     expect(numbers(plan.main)).toEqual([1, 2, 3]);
     expect(plan.missing).toMatch(/the stream did not go on that long/);
+  });
+
+  it("tells how much was cut off behind what it takes, and nothing of what lies elsewhere", () => {
+    const torn = (id: string, from: number, tornBytes: number): RecordedSession => ({
+      ...session(id, from, 3),
+      live: false,
+      tornBytes,
+    });
+    const both = planTrace([torn("a", 0, 700), torn("b", 5, 40)], window(1, 6, 9));
+    expect(both).toMatchObject({ earlier: [{ session: { id: "a" } }], cut: { generations: 2, bytes: 740 } });
+    expect(planTrace([torn("a", 0, 700), session("b", 5, 3)], window(4, 6, 7)).cut).toBeUndefined();
+    expect(planTrace([torn("a", 0, 700)], window(0, 1, 1.5)).cut).toBeUndefined();
   });
 });

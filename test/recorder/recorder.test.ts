@@ -122,7 +122,7 @@ describe("Recorder", () => {
     expect(ended).toMatchObject({ how: "lost", code: "scrape_truncated" });
     expect(ended.droppedBytes).toBeGreaterThan(0);
     const [session] = setup.recorder.sessions();
-    expect(session?.live).toBe(false);
+    expect(session).toMatchObject({ live: false, tornBytes: ended.droppedBytes });
     expect(session?.generations.length).toBe(setup.generations.length);
     expect(setup.generations.length).toBeGreaterThan(0);
   });

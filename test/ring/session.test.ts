@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { bytes, epochMilliseconds, milliseconds } from "../../src/base/units.ts";
 import type { RecordedGeneration } from "../../src/ring/recording.ts";
 import { SessionRing } from "../../src/ring/session.ts";
+import { HEADER_BYTES } from "../../src/trace/header.ts";
 
 const shared = process.env["GOREWIND_SHARED"] ?? resolve(import.meta.dirname, "../../../shared");
 const traces = readdirSync(resolve(shared, "traces"))
@@ -121,6 +122,20 @@ describe("SessionRing", () => {
       const kept = torn.recorded()?.generations ?? [];
       expect(kept.length).toBe(all.length - 1);
       expect(torn.recorded()?.live ?? false).toBe(false);
+      const bytes = kept.reduce((sum, generation) => sum + generation.byteLength, HEADER_BYTES);
+      expect(torn.openBytes).toBe(data.length - 100 - bytes);
+      expect(torn.recorded()?.tornBytes ?? torn.openBytes).toBe(torn.openBytes);
+    }
+  });
+
+  it("counts a torn tail as dropped where the server ended the stream in it", () => {
+    for (const { data, name } of traces.filter((each) => isV2(each.name) && !/1\.2[6-9]/.test(each.name))) {
+      const torn = openSession();
+      feed(torn, data.subarray(0, data.length - 100), everySize(8192));
+      const open = torn.openBytes;
+      expect(torn.end(at), name).toEqual([]);
+      torn.close();
+      expect(torn.openBytes, name).toBe(open);
     }
   });
 

@@ -22,6 +22,7 @@ export interface LeftRing {
   readonly bytes: number;
   /** Files that hold no whole generation, such as those that a power cut tore. */
   readonly damaged: number;
+  readonly damagedBytes: number;
 }
 
 /** A dead agent's rings of one target become at most one capture in this time: it may die again and again. */
@@ -87,11 +88,13 @@ export async function readLeft(files: Files, folder: string): Promise<LeftRing |
   }
   found.sort((a, b) => a.at.wallStart - b.at.wallStart || a.at.number - b.at.number);
   const sessions: RecordedSession[] = [];
-  let [size, damaged] = [0, 0];
+  let [size, damaged, damagedBytes] = [0, 0, 0];
   for (const { name, at } of found) {
-    const read = readGeneration(await files.read(`${folder}/${name}`), at);
+    const file = await files.read(`${folder}/${name}`);
+    const read = readGeneration(file, at);
     if (read === undefined) {
       damaged++;
+      damagedBytes += file.byteLength;
       continue;
     }
     size += read.generations.reduce((sum, generation) => sum + generation.byteLength, 0);
@@ -100,7 +103,7 @@ export async function readLeft(files: Files, folder: string): Promise<LeftRing |
       sessions[sessions.length - 1] = { ...last, generations: [...last.generations, ...read.generations] };
     } else sessions.push(read);
   }
-  return sessions.length === 0 ? undefined : { of, sessions, bytes: size, damaged };
+  return sessions.length === 0 ? undefined : { of, sessions, bytes: size, damaged, damagedBytes };
 }
 
 /** A file of the mirror as a session of one generation, or undefined when it is not what its name says. */

@@ -3,7 +3,7 @@ import { errorMessage, StoreError } from "../../base/errors.ts";
 import { epochMilliseconds, milliseconds, type EpochMilliseconds } from "../../base/units.ts";
 import { buildManifest, traceFiles, type Identity, type Omission } from "../../capture/build.ts";
 import type { CaptureFile } from "../../capture/manifest.ts";
-import { planTrace } from "../../capture/plan.ts";
+import { planTrace, type Cut } from "../../capture/plan.ts";
 import type { Explainer } from "../../observe/explainer.ts";
 import type { Spool } from "../../store/spool/spool.ts";
 import type { Firing } from "../../triggers/decision.ts";
@@ -69,7 +69,7 @@ async function recover(
     const firing = firingOf(left, deps.clock.now());
     const { capture, at } = firing;
     const window = { moment: at, from: epochMilliseconds(at - capture.before), to: at };
-    const plan = planTrace(left.sessions, window);
+    const plan = { ...planTrace(left.sessions, window), cut: cutOf(left) };
     const files: CaptureFile[] = [];
     const omitted: Omission[] = [];
     const traces = traceFiles(plan);
@@ -125,6 +125,11 @@ function firingOf(left: LeftRing, now: EpochMilliseconds): Firing {
     annotations: {},
     capture: { before: milliseconds(at - from), after: milliseconds(0), profiles: [], also: [] },
   };
+}
+
+/** The files that were torn; of the generation that was open nothing was written. */
+function cutOf({ damaged, damagedBytes }: LeftRing): Cut | undefined {
+  return damaged === 0 ? undefined : { generations: damaged, bytes: damagedBytes };
 }
 
 /** An id begins with its time. The same id must give the same key, however often the capture is made. */
