@@ -7,17 +7,10 @@ import { errnoOf, makeFolderDurably, nodeFiles, type Files } from "../files.ts";
 import type { SpoolOptions } from "../options.ts";
 import { entryOf, type SpoolEntry } from "./entry.ts";
 import { spoolError } from "./errors.ts";
+import { Inventory, type SpoolUsage } from "./inventory.ts";
 import { Journal } from "./journal.ts";
 import { lockSpool, type SpoolLock } from "./lock.ts";
-import {
-  apply,
-  newProgress,
-  recordsOf,
-  type JournalRecord,
-  type Progress,
-  type ProgressById,
-} from "./progress.ts";
-import { makeRoom, type Room, type Weighed } from "./quota.ts";
+import type { JournalRecord, Progress, ProgressById } from "./progress.ts";
 import { foldersOf, recover } from "./recover.ts";
 import { CaptureWriter } from "./writer.ts";
 
@@ -30,18 +23,6 @@ export interface SpoolDeps {
   readonly encryption?: Encryption | undefined;
   /** Tests that fake the file system have no folder to lock. */
   readonly lock?: () => Promise<SpoolLock>;
-}
-
-export interface SpoolUsage {
-  /** Not in the store yet. */
-  readonly pending: number;
-  readonly pendingBytes: number;
-  /** In the store, kept here as well for `keep_uploaded`. */
-  readonly uploaded: number;
-  readonly bytes: number;
-  readonly maxBytes: number;
-  /** ISO 8601; when the oldest that waits was made. */
-  readonly oldestPending: string | undefined;
 }
 
 /** Half of a capture in the store, of which there will never be the other half. */
@@ -76,11 +57,7 @@ export class Spool {
   readonly #lock: SpoolLock;
   readonly #encryption: Encryption | undefined;
   readonly #folders: ReturnType<typeof foldersOf>;
-  readonly #entries: Map<string, SpoolEntry>;
-  readonly #progress: ProgressById;
-  /** Those of the entries that are not in the store yet. */
-  readonly #pending = new Map<string, SpoolEntry>();
-  readonly #busy = new Set<string>();
+  readonly #held: Inventory;
   readonly #writing = new Set<string>();
   readonly #abandoned: Abandoned[] = [];
   #changed: PromiseWithResolvers = promiseWithResolvers();
@@ -96,14 +73,10 @@ export class Spool {
     this.#emit = deps.emit;
     this.#files = deps.files ?? nodeFiles;
     this.#folders = foldersOf(options.path);
-    this.#entries = found.entries;
-    this.#progress = found.progress;
+    this.#held = new Inventory(options, found.entries, found.progress);
     this.#lock = found.lock;
     this.#encryption = deps.encryption;
-    for (const [id, entry] of found.entries) {
-      if (this.progress(id).verified === undefined) this.#pending.set(id, entry);
-    }
-    this.#journal = new Journal(this.#files, options.path, () => recordsOf(this.#progress));
+    this.#journal = new Journal(this.#files, options.path, () => this.#held.records());
   }
 
   /**
@@ -135,30 +108,17 @@ export class Spool {
 
   /** Finishes what an earlier run left half done: copies that were to go, a quota that has shrunk. */
   async #settle(): Promise<void> {
-    for (const id of this.#entries.keys()) {
+    for (const { id } of this.#held.entries()) {
       if (this.progress(id).verified !== undefined && !this.#keepsUploaded())
         await this.#discard(id, undefined);
     }
-    // It takes no room, and may push out whatever any capture may: automatic ones first.
-    const nothing: Weighed = {
-      id: "",
-      bytes: 0,
-      created: "",
-      severity: "critical",
-      manual: true,
-      pinned: false,
-      uploaded: false,
-      busy: false,
-    };
-    const limits = this.#limits();
-    const room = makeRoom(this.#weighed(), nothing, { ...limits, maxCaptures: limits.maxCaptures + 1 });
-    if (room.kind === "fits") for (const id of room.evict) await this.#discard(id, "quota");
+    for (const id of this.#held.overQuota()) await this.#discard(id, "quota");
   }
 
   /** Starts a capture. It takes part in nothing until it is committed. */
   async begin(id: string): Promise<CaptureWriter> {
     assert(/^[0-9a-z-]{10,64}$/.test(id), `"${id}" is not a capture's id`);
-    assert(!this.#entries.has(id) && !this.#writing.has(id), `the capture ${id} is in the spool already`);
+    assert(this.get(id) === undefined && !this.#writing.has(id), `the capture ${id} is in the spool already`);
     this.#writing.add(id);
     const folder = `${this.#folders.temporary}/${id}`;
     try {
@@ -188,7 +148,7 @@ export class Spool {
   async #accept(manifest: Manifest, written: string, manifestBytes: number): Promise<void> {
     const folder = `${this.#folders.captures}/${manifest.id}`;
     const entry = entryOf(manifest, folder, manifestBytes);
-    const room = this.#room(entry);
+    const room = this.#held.roomFor(entry);
     if (room.kind === "refused") throw this.#refuse(entry);
     await this.#files.rename(written, folder);
     try {
@@ -198,17 +158,10 @@ export class Spool {
       await this.#files.remove(folder).catch(() => undefined);
       throw error;
     }
-    this.#entries.set(entry.id, entry);
-    this.#pending.set(entry.id, entry);
+    this.#held.add(entry);
     await this.record({ kind: "accepted", id: entry.id, at: new Date(this.#clock.now()).toISOString() });
     for (const id of room.evict) await this.#discard(id, "quota");
     this.#emit({ kind: "capture.accepted", id: entry.id, service: entry.service, bytes: entry.bytes });
-  }
-
-  #room(entry: SpoolEntry): Room {
-    const { max_bytes: maxBytes, max_captures: maxCaptures } = this.#options;
-    const fits = this.#bytes() + entry.bytes <= maxBytes && this.#entries.size < maxCaptures;
-    return fits ? { kind: "fits", evict: [] } : makeRoom(this.#weighed(), this.#weigh(entry), this.#limits());
   }
 
   #refuse(entry: SpoolEntry): StoreError {
@@ -222,71 +175,36 @@ export class Spool {
     );
   }
 
-  #limits(): { maxBytes: number; maxCaptures: number; policy: SpoolOptions["when_full"] } {
-    const { max_bytes: maxBytes, max_captures: maxCaptures, when_full: policy } = this.#options;
-    return { maxBytes, maxCaptures, policy };
-  }
-
-  #weighed(): Weighed[] {
-    return Array.from(this.#entries.values(), (entry) => this.#weigh(entry));
-  }
-
-  #weigh(entry: SpoolEntry): Weighed {
-    const { pinned, verified } = this.progress(entry.id);
-    return { ...entry, pinned, uploaded: verified !== undefined, busy: this.#busy.has(entry.id) };
-  }
-
   #keepsUploaded(): boolean {
     return this.#options.keep_uploaded > 0;
   }
 
   /** All captures here, those that are in the store already included. */
   entries(): readonly SpoolEntry[] {
-    return [...this.#entries.values()];
+    return this.#held.entries();
   }
 
   /** Those that wait for the uploader. */
   pending(): readonly SpoolEntry[] {
-    return [...this.#pending.values()];
+    return this.#held.pending();
   }
 
   get(id: string): SpoolEntry | undefined {
-    return this.#entries.get(id);
+    return this.#held.get(id);
   }
 
   /** How far a capture's upload has come; of one that is not here, that it has not begun. */
   progress(id: string): Readonly<Progress> {
-    return this.#progress.get(id) ?? newProgress();
+    return this.#held.progress(id);
   }
 
   usage(): SpoolUsage {
-    let pendingBytes = 0;
-    let oldestPending: string | undefined;
-    for (const entry of this.#pending.values()) {
-      pendingBytes += entry.bytes;
-      if (oldestPending === undefined || entry.created < oldestPending) oldestPending = entry.created;
-    }
-    const pending = this.#pending.size;
-    const uploaded = this.#entries.size - pending;
-    return {
-      pending,
-      pendingBytes,
-      uploaded,
-      bytes: this.#bytes(),
-      maxBytes: this.#options.max_bytes,
-      oldestPending,
-    };
+    return this.#held.usage();
   }
 
   /** Whether nothing waits for the uploader. */
   get idle(): boolean {
-    return this.#pending.size === 0;
-  }
-
-  #bytes(): number {
-    let bytes = 0;
-    for (const entry of this.#entries.values()) bytes += entry.bytes;
-    return bytes;
+    return this.#held.idle;
   }
 
   get files(): Files {
@@ -295,7 +213,7 @@ export class Spool {
 
   /** @throws {StoreError} `spool_damaged` or `spool_io`. */
   async manifest(id: string): Promise<{ readonly manifest: Manifest; readonly text: Uint8Array }> {
-    const entry = this.#entries.get(id);
+    const entry = this.get(id);
     if (entry === undefined) {
       throw new StoreError("not_found", `the capture ${id} is not in the spool`, { retryable: false });
     }
@@ -317,8 +235,7 @@ export class Spool {
 
   /** Marks a capture as being uploaded at this moment, so that the quota does not take it from under the uploader. */
   setBusy(id: string, busy: boolean): void {
-    if (busy) this.#busy.add(id);
-    else this.#busy.delete(id);
+    this.#held.setBusy(id, busy);
   }
 
   /**
@@ -327,9 +244,8 @@ export class Spool {
    */
   async record(record: JournalRecord): Promise<void> {
     // An upload may still be telling of a capture that was dropped under it.
-    if (record.kind !== "removed" && !this.#entries.has(record.id)) return;
-    apply(this.#progress, record);
-    if (record.kind === "verified") this.#pending.delete(record.id);
+    if (record.kind !== "removed" && this.get(record.id) === undefined) return;
+    this.#held.apply(record);
     this.#wake();
     try {
       await this.#journal.append(record);
@@ -346,7 +262,7 @@ export class Spool {
   }
 
   async pin(id: string, pinned: boolean): Promise<void> {
-    if (this.#entries.has(id)) await this.record({ kind: "pinned", id, pinned });
+    if (this.get(id) !== undefined) await this.record({ kind: "pinned", id, pinned });
   }
 
   /** Gives a capture up. It is gone, counted as dropped if it was not in the store yet. */
@@ -357,7 +273,7 @@ export class Spool {
   /** Lets go of the copies that `keep_uploaded` no longer covers. */
   async expireUploaded(): Promise<void> {
     const before = new Date(this.#clock.now() - this.#options.keep_uploaded).toISOString();
-    for (const id of this.#entries.keys()) {
+    for (const { id } of this.#held.entries()) {
       const { verified } = this.progress(id);
       if (verified !== undefined && verified <= before) await this.drop(id, "age");
     }
@@ -366,7 +282,7 @@ export class Spool {
   /** Sets a capture aside whose files are not what its manifest says. */
   async quarantine(id: string): Promise<void> {
     await this.#inTurn(async () => {
-      const entry = this.#entries.get(id);
+      const entry = this.get(id);
       if (entry === undefined) return;
       const aside = `${this.#folders.damaged}/${id}`;
       await this.#forget(entry, "damaged", () => this.#files.rename(entry.folder, aside));
@@ -375,7 +291,7 @@ export class Spool {
 
   /** @param lost why it is gone, if it is not in the store. */
   async #discard(id: string, lost: DropReason | undefined): Promise<void> {
-    const entry = this.#entries.get(id);
+    const entry = this.get(id);
     if (entry === undefined) return;
     const removed = `${this.#folders.temporary}/removed-${id}`;
     await this.#forget(entry, lost, async () => {
@@ -398,14 +314,13 @@ export class Spool {
       this.#abandoned.push({ id, ...destination, uploads });
       if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift();
     }
-    this.#entries.delete(id);
-    this.#pending.delete(id);
+    this.#held.remove(id);
     await this.record({ kind: "removed", id, reason: reason ?? "uploaded" });
     if (reason !== undefined) this.#emit({ kind: "spool.dropped", id, service, severity, bytes, reason });
     try {
       await remove();
       await this.#files.syncFolder(this.#folders.captures);
-      this.#progress.delete(id);
+      this.#held.forget(id);
     } catch (error) {
       this.#emit({
         kind: "spool.remove_failed",
@@ -418,7 +333,7 @@ export class Spool {
 
   /** What was dropped when a part of it was in the store already, until it is `cleared`; not while it is busy. */
   abandoned(): readonly Abandoned[] {
-    return this.#abandoned.filter(({ id }) => !this.#busy.has(id));
+    return this.#abandoned.filter(({ id }) => !this.#held.isBusy(id));
   }
 
   cleared(abandoned: Abandoned): void {
