@@ -24,7 +24,10 @@ export async function cached(
   const draft = `${path}.${process.pid}.${serial}.tmp`;
   try {
     await make(draft);
-    await rename(draft, path);
+    await rename(draft, path).catch(async (error: unknown) => {
+      // A folder does not take the place of one that another process has made meanwhile, which is as good.
+      if (!(await exists(path))) throw error;
+    });
   } finally {
     await rm(draft, { force: true, recursive: true });
   }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, exists } from "./cache.ts";
 import { run } from "./process.ts";
@@ -51,4 +51,56 @@ async function download(name: string, folder: string): Promise<void> {
   await run("apt-get", ["-o", "DPkg::Lock::Timeout=300", "update", "-qq"]);
   const { exitCode, stderr } = await run("apt-get", args, { cwd: folder });
   if (exitCode !== 0) throw new Error(`apt-get download ${name} failed: ${stderr.trim()}`);
+}
+
+/**
+ * The same of another Debian than the system's, with all the libraries that the program needs: a newer libc as well.
+ * The system's package lists are left alone, and apt checks signatures as ever.
+ */
+export async function unpackDebianOf(suite: string, name: string): Promise<string> {
+  return cached(["debian", `${name}-${suite}`], async (output) => {
+    const work = `${output}.apt`;
+    const at = (name: string): string => join(work, name);
+    try {
+      for (const folder of ["lists", "archives"])
+        await mkdir(join(work, folder, "partial"), { recursive: true });
+      await writeFile(at("status"), ""); // nothing is installed there
+      const keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+      await writeFile(at("sources.list"), `deb [signed-by=${keys}] ${await debianArchive()} ${suite} main\n`);
+      const options = [
+        `Dir::Etc::sourcelist=${at("sources.list")}`,
+        "Dir::Etc::sourceparts=/dev/null",
+        `Dir::State::lists=${at("lists")}`,
+        `Dir::State::status=${at("status")}`,
+        `Dir::Cache=${work}`,
+        `Dir::Cache::archives=${at("archives")}`,
+        "APT::Sandbox::User=root",
+      ].flatMap((option) => ["-o", option]);
+      await done("apt-get", [...options, "update", "-qq"]);
+      const download = ["--download-only", "-y", "-qq", "--no-install-recommends", "install", name];
+      await done("apt-get", [...options, ...download]);
+      for (const file of await readdir(at("archives"))) {
+        if (file.endsWith(".deb")) await done("dpkg-deb", ["-x", join(at("archives"), file), output]);
+      }
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Where the system itself takes its packages from. */
+async function debianArchive(): Promise<string> {
+  const system = await readFile("/etc/os-release", "utf8");
+  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(system)?.[1];
+  if (!/^ID=debian$/m.test(system) || codename === undefined) throw new Error("this is no Debian");
+  const format = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
+  const { stdout } = await run("apt-get", ["indextargets", ...format]);
+  const [, archive] = new RegExp(`^${codename} (.+)$`, "m").exec(stdout) ?? [];
+  if (archive === undefined) throw new Error(`apt has no source of ${codename}`);
+  return archive;
+}
+
+async function done(command: string, args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await run(command, args);
+  if (exitCode !== 0) throw new Error(`${command} failed: ${stderr.trim()}`);
 }

@@ -1,5 +1,6 @@
 import { chromiumUnavailable } from "./chromium.ts";
 import { dnsUnavailable } from "./dns.ts";
+import { duckdbUnavailable } from "./duckdb.ts";
 import { GO_RELEASES, SHOP, buildGo, goUnavailable } from "./go.ts";
 import type { GoChoice } from "./go.ts";
 import { kustomizeUnavailable } from "./kustomize.ts";
@@ -40,6 +41,7 @@ async function installPackages(): Promise<void> {
   await prometheusUnavailable();
   await dnsUnavailable();
   await kustomizeUnavailable();
+  await duckdbUnavailable();
 }
 
 const started = performance.now();

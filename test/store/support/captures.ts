@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { CaptureFile, CaptureReason, Manifest } from "../../../src/capture/manifest.ts";
-import type { Store } from "../../../src/store/store.ts";
 import type { Spool } from "../../../src/store/spool/spool.ts";
 
 export interface CaptureShape {
@@ -83,14 +80,4 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
-}
-
-/** Fetches what is in a store as it lies there, for DuckDB, which reads S3 only by an extension that it downloads. */
-export async function fetchAll(store: Store, prefix: string, folder: string): Promise<void> {
-  for (const { key } of await all(store.list(prefix, new AbortController().signal))) {
-    const { body } = await store.get(key, undefined, new AbortController().signal);
-    const path = join(folder, key);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, await bytesOf(body));
-  }
 }
