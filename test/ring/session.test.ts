@@ -122,8 +122,8 @@ describe("SessionRing", () => {
       const kept = torn.recorded()?.generations ?? [];
       expect(kept.length).toBe(all.length - 1);
       expect(torn.recorded()?.live ?? false).toBe(false);
-      const bytes = kept.reduce((sum, generation) => sum + generation.byteLength, HEADER_BYTES);
-      expect(torn.openBytes).toBe(data.length - 100 - bytes);
+      const inGenerations = kept.reduce((sum, generation) => sum + generation.byteLength, HEADER_BYTES);
+      expect(torn.openBytes).toBe(data.length - 100 - inGenerations);
       expect(torn.recorded()?.tornBytes ?? torn.openBytes).toBe(torn.openBytes);
     }
   });

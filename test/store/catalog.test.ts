@@ -14,7 +14,7 @@ import { createStore } from "../../src/store/create.ts";
 import type { StoreEvent } from "../../src/store/events.ts";
 import { nodeFiles } from "../../src/store/files.ts";
 import { compactDay } from "../../src/store/index/compact.ts";
-import { decodeRows, encodeRows } from "../../src/store/index/parquet.ts";
+import { encodeRows, IndexFile } from "../../src/store/index/parquet.ts";
 import { rowOf, type IndexRow } from "../../src/store/index/row.ts";
 import { putRows } from "../../src/store/index/put.ts";
 import { IndexWriter } from "../../src/store/index/writer.ts";
@@ -294,7 +294,7 @@ function manyRows(count: number): IndexRow[] {
 describe("the index's files", () => {
   test("give back every line as it was", async () => {
     const rows = manyRows(500);
-    const read = await decodeRows(encodeRows(rows));
+    const read = await new IndexFile("all", encodeRows(rows)).rows();
     expect(read.sort((a, b) => a.created - b.created)).toEqual(rows);
   });
 

@@ -60,7 +60,7 @@ async function download(name: string, folder: string): Promise<void> {
 export async function unpackDebianOf(suite: string, name: string): Promise<string> {
   return cached(["debian", `${name}-${suite}`], async (output) => {
     const work = `${output}.apt`;
-    const at = (name: string): string => join(work, name);
+    const at = (file: string): string => join(work, file);
     try {
       for (const folder of ["lists", "archives"])
         await mkdir(join(work, folder, "partial"), { recursive: true });
@@ -77,8 +77,8 @@ export async function unpackDebianOf(suite: string, name: string): Promise<strin
         "APT::Sandbox::User=root",
       ].flatMap((option) => ["-o", option]);
       await done("apt-get", [...options, "update", "-qq"]);
-      const download = ["--download-only", "-y", "-qq", "--no-install-recommends", "install", name];
-      await done("apt-get", [...options, ...download]);
+      const fetch = ["--download-only", "-y", "-qq", "--no-install-recommends", "install", name];
+      await done("apt-get", [...options, ...fetch]);
       for (const file of await readdir(at("archives"))) {
         if (file.endsWith(".deb")) await done("dpkg-deb", ["-x", join(at("archives"), file), output]);
       }

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { errorMessage, StoreError } from "../../base/errors.ts";
 import { decodeManifest, MANIFEST_NAME, type Manifest } from "../../capture/manifest.ts";
-import { indexedDays, INDEX_ROOT, readDay } from "../index/reader.ts";
-import { latest, rowOf, type IndexRow } from "../index/row.ts";
+import { indexedDays, INDEX_ROOT } from "../index/reader.ts";
+import { rowOf, type IndexRow } from "../index/row.ts";
+import { searchIndex } from "../index/search.ts";
 import { inParallel } from "../parallel.ts";
 import { readObject } from "../read.ts";
 import type { Store } from "../store.ts";
-import { greatestFirst, matches, type CaptureFilter, type SortKey } from "./filter.ts";
+import { columnsOf, greatestFirst, matches, type CaptureFilter, type SortKey } from "./filter.ts";
 
 /** Beside a capture's files: retention leaves it alone. */
 export const PIN_NAME = "pin.json";
@@ -36,14 +37,18 @@ export class Catalog {
       const rows = await this.#scan(filter, signal);
       return rows.sort(greatestFirst(sort)).slice(0, limit);
     }
-    const found: IndexRow[] = [];
-    for (const day of days.filter((each) => mayHold(each, filter))) {
-      const rows = latest(await readDay(this.store, day, signal));
-      for (const row of rows) if (!row.removed && matches(filter, row)) found.push(row);
-      // Days come newest first, so older ones hold nothing that would go before these.
-      if (sort === "created" && found.length >= limit) break;
-    }
-    return found.sort(greatestFirst(sort)).slice(0, limit);
+    return await searchIndex(
+      this.store,
+      {
+        days: days.filter((each) => mayHold(each, filter)),
+        columns: [...columnsOf(filter), sort],
+        matches: (line) => matches(filter, line),
+        order: greatestFirst(sort),
+        limit,
+        newestFirst: sort === "created",
+      },
+      signal,
+    );
   }
 
   /** Reads every manifest, of the prefixes that are `wanted`: slow with many, and never wrong. */

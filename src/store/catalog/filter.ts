@@ -18,6 +18,19 @@ export interface CaptureFilter {
   readonly pinned?: boolean;
 }
 
+/** The columns that the filter looks at. */
+export function columnsOf(filter: CaptureFilter): readonly (keyof IndexRow)[] {
+  const { since, until, minValue, maxValue, ...named } = filter;
+  const columns = new Set<keyof IndexRow>();
+  for (const name of Object.keys(named) as (keyof typeof named)[]) {
+    if (named[name] !== undefined) columns.add(name);
+  }
+  if (since !== undefined || until !== undefined) columns.add("created");
+  if (minValue !== undefined || maxValue !== undefined) columns.add("value");
+  return [...columns];
+}
+
+/** @param row the `columnsOf` the filter suffice. */
 export function matches(filter: CaptureFilter, row: IndexRow): boolean {
   const { service, target, rule, kind, severity, since, until, minValue, maxValue, pinned, labels } = filter;
   return (

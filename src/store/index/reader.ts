@@ -1,8 +1,8 @@
-import { errorMessage, StoreError } from "../../base/errors.ts";
+import { StoreError } from "../../base/errors.ts";
 import { inParallel } from "../parallel.ts";
 import { readObject } from "../read.ts";
 import type { Store } from "../store.ts";
-import { decodeRows } from "./parquet.ts";
+import { IndexFile } from "./parquet.ts";
 import type { IndexRow } from "./row.ts";
 
 /**
@@ -33,30 +33,31 @@ export async function indexedDays(store: Store, signal: AbortSignal): Promise<st
 
 const PARALLEL_READS = 16;
 
-/** All lines of a day, from all its files. One that is gone meanwhile was merged into another. */
-export async function readDay(store: Store, day: string, signal: AbortSignal): Promise<IndexRow[]> {
+/** A day's files. One that is gone meanwhile was merged into another. */
+export async function openDay(store: Store, day: string, signal: AbortSignal): Promise<IndexFile[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(dayFolder(day), signal))
     if (key.endsWith(".parquet")) keys.push(key);
-  const files = await inParallel(keys, PARALLEL_READS, (key) => readFile(store, key, signal), signal);
-  return files.flat();
+  const files = await inParallel(keys, PARALLEL_READS, (key) => openFile(store, key, signal), signal);
+  return files.filter((file) => file !== undefined);
 }
 
+/** All lines of a day. */
+export async function readDay(store: Store, day: string, signal: AbortSignal): Promise<IndexRow[]> {
+  const files = await openDay(store, day, signal);
+  return (await Promise.all(files.map((file) => file.rows()))).flat();
+}
+
+/** All lines of a file, none when it is not there. */
 export async function readFile(store: Store, key: string, signal: AbortSignal): Promise<IndexRow[]> {
-  let bytes: Uint8Array;
+  return (await (await openFile(store, key, signal))?.rows()) ?? [];
+}
+
+async function openFile(store: Store, key: string, signal: AbortSignal): Promise<IndexFile | undefined> {
   try {
-    bytes = await readObject(store, key, signal);
+    return new IndexFile(key, await readObject(store, key, signal));
   } catch (error) {
-    if (error instanceof StoreError && error.code === "not_found") return [];
+    if (error instanceof StoreError && error.code === "not_found") return undefined;
     throw error;
-  }
-  try {
-    return await decodeRows(bytes);
-  } catch (error) {
-    throw new StoreError("bad_index", `${key} is no index file: ${errorMessage(error)}`, {
-      retryable: false,
-      cause: error,
-      hint: "delete it and run `gorewind captures reindex`",
-    });
   }
 }

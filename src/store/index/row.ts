@@ -78,18 +78,27 @@ export function rowOf(manifest: Manifest, prefix: string, indexed: number): Inde
   };
 }
 
+/** What decides between two lines of one capture. */
+export type Versioned = Pick<IndexRow, "id" | "removed" | "indexed">;
+
 /** The last line of each id, in no particular order; removed ones too, so that they go on hiding earlier lines. */
 export function latest(rows: Iterable<IndexRow>): IndexRow[] {
-  const byId = new Map<string, IndexRow>();
-  for (const row of rows) {
-    const known = byId.get(row.id);
-    if (known === undefined || supersedes(row, known)) byId.set(row.id, row);
+  return latestBy(rows, (row) => row);
+}
+
+/** The same of what holds a line. */
+export function latestBy<T>(items: Iterable<T>, versionOf: (item: T) => Versioned): T[] {
+  const byId = new Map<string, T>();
+  for (const item of items) {
+    const version = versionOf(item);
+    const known = byId.get(version.id);
+    if (known === undefined || supersedes(version, versionOf(known))) byId.set(version.id, item);
   }
   return [...byId.values()];
 }
 
 /** A removal is final: a capture's id is never used again, and clocks of two agents need not agree. */
-function supersedes(row: IndexRow, known: IndexRow): boolean {
+function supersedes(row: Versioned, known: Versioned): boolean {
   if (row.removed !== known.removed) return row.removed;
   return row.indexed >= known.indexed;
 }
