@@ -8,6 +8,7 @@ import type { AgentEvent } from "../events.ts";
 import { protectFirings } from "../capture/privacy.ts";
 import type { HttpServer } from "../http/server.ts";
 import { startHttp } from "../http/server.ts";
+import { Explainer, explainLimits } from "../observe/explainer.ts";
 import { AnalyserPool, type ObservedAnswer } from "../observe/pool.ts";
 import { Protector } from "../observe/protector.ts";
 import { Notifier } from "../outside/notifier.ts";
@@ -135,6 +136,8 @@ export class Agent {
       emit,
       onTargets: (targets) => this.#watch(targets),
     });
+    const explainer = (): Explainer =>
+      new Explainer({ ...explainLimits, millis: config.options.capture.reportTimeout });
     this.#captures = new CaptureCoordinator({
       spool: shipping.spool,
       clock,
@@ -144,6 +147,7 @@ export class Agent {
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       maxConcurrent: config.options.capture.maxConcurrent,
       protector: this.#protector,
+      explainer: explainer(),
     });
     this.#rings = new PersistedRings(config.options.spool, rings, {
       spool: shipping.spool,
@@ -151,6 +155,7 @@ export class Agent {
       emit,
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       protector: this.#protector,
+      explainer: explainer(),
     });
     this.#outside = this.#createOutside(config);
     this.#judge = new Judge(triggerOptionsOf(config), {

@@ -8,7 +8,7 @@ import type { CaptureEvent, Measurement } from "../capture/events.ts";
 import { REPORT_NAME, SUMMARY_NAME, type CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
 import { protectFirings } from "../capture/privacy.ts";
-import { Explainer } from "../observe/explainer.ts";
+import type { Explainer } from "../observe/explainer.ts";
 import type { Explanation } from "../observe/explain.ts";
 import type { Protector } from "../observe/protector.ts";
 import type { TraceSource } from "../recorder/source.ts";
@@ -44,6 +44,7 @@ export interface CaptureDependencies {
   readonly maxConcurrent: number;
   /** Makes anonymous what a target's policy names. */
   readonly protector: Protector;
+  readonly explainer: Explainer;
 }
 
 /** A capture between its firing and its snapshot. */
@@ -80,7 +81,6 @@ export class CaptureCoordinator {
   readonly #pending = new Map<string, Pending>();
   readonly #running = new Set<Promise<void>>();
   readonly #abort = new AbortController();
-  readonly #explainer = new Explainer();
 
   constructor(deps: CaptureDependencies) {
     this.#deps = deps;
@@ -282,7 +282,7 @@ export class CaptureCoordinator {
     const title = reason === undefined ? watched.target.name : `${watched.target.name}: ${reason}`;
     const isCrash = firings.some(({ signal }) => signal === "stream_lost");
     const limit = isCrash ? LAST_BREATH_EXPLAIN_MS : undefined;
-    return this.#explainer.explain({ title, chunks }, this.#abort.signal, limit);
+    return this.#deps.explainer.explain({ title, chunks }, this.#abort.signal, limit);
   }
 
   /** Starts those of the firings' profiles that were not started yet. */

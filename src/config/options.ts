@@ -1,7 +1,7 @@
 /** The whole configuration, composed of each folder's own section. */
 
 import { z } from "zod";
-import { bytes, GiB } from "../base/units.ts";
+import { bytes, GiB, milliseconds } from "../base/units.ts";
 import { privacyOptions } from "../capture/options.ts";
 import { discoveryFields, relabelConfig } from "../discovery/options.ts";
 import { budgetOptions } from "../governor/options.ts";
@@ -122,9 +122,14 @@ export const configSchema = z
     capture: z
       .strictObject({
         max_concurrent: z.int().min(1).max(256).default(4).describe("Captures in progress at once."),
+        report_timeout: duration()
+          .default(milliseconds(10_000))
+          .describe(
+            "How long a capture waits for its report.html and summary.json; it is stored without what is not done by then.",
+          ),
       })
       .prefault({})
-      .transform((raw) => ({ maxConcurrent: raw.max_concurrent })),
+      .transform((raw) => ({ maxConcurrent: raw.max_concurrent, reportTimeout: raw.report_timeout })),
     analysis: analysisOptions,
     http: httpOptions,
     log: logOptions,

@@ -17,7 +17,7 @@ export interface ExplainLimits {
   readonly heapBytes: number;
 }
 
-/** A capture of the default ring takes some tenths of a second and 60 MB. */
+/** The defaults. A capture of the default ring takes some tenths of a second and 60 MB. */
 export const explainLimits: ExplainLimits = {
   millis: 10_000,
   traceBytes: 64 * MiB,
@@ -39,18 +39,19 @@ export class Explainer {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param program the file that the process runs: the compiled entry. */
-  constructor(limits: ExplainLimits = explainLimits, program: string = PROGRAM) {
+  constructor(limits: ExplainLimits, program: string = PROGRAM) {
     this.#limits = limits;
     this.#program = program;
   }
 
-  /** Never rejects. Gives up when `signal` aborts. @param millis a shorter limit, for who cannot wait. */
+  /** Never rejects. Gives up when `signal` aborts. @param limit a shorter one, for who cannot wait. */
   async explain(
     job: ExplainJob,
     signal: AbortSignal,
-    millis: number = this.#limits.millis,
+    limit: number = this.#limits.millis,
   ): Promise<Explanation> {
     const { traceBytes } = this.#limits;
+    const millis = Math.min(limit, this.#limits.millis);
     const bytes = job.chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
     if (bytes > traceBytes) {
       const most = formatSize(traceBytes);

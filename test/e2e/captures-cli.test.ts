@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ageProgram, ageUnavailable } from "../support/age.ts";
-import { decodeManifest } from "../../src/capture/manifest.ts";
 import { startAgent, type RunningAgent } from "../support/agent.ts";
 import { repoRoot } from "../support/cache.ts";
 import { goToolTrace, goUnavailable } from "../support/go.ts";
@@ -35,14 +34,14 @@ function onS3(s3: S3Server): Place {
 async function captureByHand(agent: RunningAgent, reason: string): Promise<string> {
   const { text } = await agent.post(`/api/v1/targets/shop/capture?before=1s&after=0s&reason=${reason}`);
   const { id } = JSON.parse(text) as { id: string };
-  await agent.event((line) => line.event === "upload.completed" && line["id"] === id);
+  await agent.event((line) => line.event === "upload.completed" && line["id"] === id, 120_000);
   return id;
 }
 
 describe.skipIf(skip)("gorewind captures", () => {
   it.each(["a folder", "S3"])(
     "lists, fetches, verifies, pins, compares and deletes in %s",
-    { timeout: 240_000 },
+    { timeout: 400_000 },
     async (kind) => {
       const scratch = await mkdtemp(join(tmpdir(), "gorewind-cli-"));
       await using s3 = await startS3({ buckets: ["captures"] });
@@ -56,6 +55,7 @@ describe.skipIf(skip)("gorewind captures", () => {
         config: `
 scrape_configs:
   - { job_name: shop, static_configs: [{ targets: ["${new URL(shop.debugUrl).host}"] }] }
+capture: { report_timeout: 2m }
 ${place.yaml}`,
         env: place.env,
       });
@@ -81,12 +81,7 @@ ${place.yaml}`,
 
       const fetched = await gorewind("captures", "get", a.slice(-8), "--output", scratch);
       expect(fetched).toMatchObject({ exitCode: 0, stdout: `${join(scratch, a)}\n` });
-      // A machine that is too busy for the report's time gets a capture without it, which says so.
-      const { omitted } = decodeManifest(await readFile(join(scratch, a, "manifest.json"), "utf8"));
-      const late = omitted
-        .filter(({ reason }) => reason.startsWith("not done after"))
-        .map(({ name }) => name);
-      expect([...(await readdir(join(scratch, a))), ...late].sort()).toEqual([
+      expect((await readdir(join(scratch, a))).sort()).toEqual([
         "goroutine.pb.gz",
         "heap.pb.gz",
         "manifest.json",
@@ -131,7 +126,7 @@ ${place.yaml}`,
     },
   );
 
-  it("fetches, opens and verifies what is encrypted, with an identity", { timeout: 240_000 }, async () => {
+  it("fetches, opens and verifies what is encrypted, with an identity", { timeout: 400_000 }, async () => {
     const scratch = await mkdtemp(join(tmpdir(), "gorewind-cli-"));
     const identity = join(scratch, "ops.key");
     const { stderr } = await run(await ageProgram("age-keygen"), ["-o", identity]);

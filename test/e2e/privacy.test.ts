@@ -35,6 +35,7 @@ triggers:
     when: { signal: task_duration_seconds, labels: { task: checkout }, above: 1ms }
     capture: { before: 1s, after: 0s, profiles: [goroutine, heap, { cpu: 1s }] }
     limits: { cooldown: 1h }
+capture: { report_timeout: 2m }
 upload: { index_every: 100ms }`;
 
 describe.skipIf(skip)("privacy", () => {
@@ -43,7 +44,7 @@ describe.skipIf(skip)("privacy", () => {
     await using agent = await startAgent({
       config: config(new URL(shop.debugUrl).host, "privacy: { anonymize: all }"),
     });
-    const { id } = await agent.event((line) => line.event === "upload.completed", 60_000);
+    const { id } = await agent.event((line) => line.event === "upload.completed", 120_000);
     const [capture] = (await agent.captures()).filter((each) => each.id === id);
     const { location = "", manifest } = capture ?? {};
     expect(manifest).toMatchObject({
@@ -53,9 +54,7 @@ describe.skipIf(skip)("privacy", () => {
       ],
     });
     const files = manifest?.files.map(({ name }) => name) ?? [];
-    // What was not done in time on a busy machine says so; all else must be there.
-    const late = manifest?.omitted.filter(({ reason }) => reason.startsWith("not done after")) ?? [];
-    expect([...files, ...late.map(({ name }) => name)].sort()).toEqual([
+    expect(files.sort()).toEqual([
       "cpu.pb.gz",
       "goroutine.pb.gz",
       "heap.pb.gz",

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Identity } from "../../capture/build.ts";
-import { Explainer } from "../../observe/explainer.ts";
+import type { Explainer } from "../../observe/explainer.ts";
 import type { Protector } from "../../observe/protector.ts";
 import type { RecordedGeneration, RecordedSession } from "../../ring/recording.ts";
 import type { SpoolOptions } from "../../store/options.ts";
@@ -19,6 +19,7 @@ export interface PersistedRingsDeps {
   readonly emit: (event: MirrorEvent) => void;
   readonly identity: () => Identity;
   readonly protector: Protector;
+  readonly explainer: Explainer;
 }
 
 /** `ring.persist`: rings on the disk, and captures of what an agent that died left there. */
@@ -62,8 +63,7 @@ export class PersistedRings {
       emit({ kind: "ring.left_dropped", target, reason: "too_soon", message });
     }
     try {
-      const explainer = new Explainer();
-      await recoverRings({ ...this.#deps, spoolPath: this.#spoolPath, explainer }, signal);
+      await recoverRings({ ...this.#deps, spoolPath: this.#spoolPath }, signal);
     } catch (error) {
       emit({ kind: "ring.left_dropped", target: "", reason: "failed", message: errorMessage(error) });
     }
