@@ -136,8 +136,7 @@ export class Agent {
       emit,
       onTargets: (targets) => this.#watch(targets),
     });
-    const explainer = (): Explainer =>
-      new Explainer({ ...explainLimits, millis: config.options.capture.reportTimeout });
+    const { maxConcurrent, reportTimeout: millis } = config.options.capture;
     this.#captures = new CaptureCoordinator({
       spool: shipping.spool,
       clock,
@@ -145,9 +144,9 @@ export class Agent {
       emit,
       watched: (target) => this.#targets.get(target),
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
-      maxConcurrent: config.options.capture.maxConcurrent,
+      maxConcurrent,
       protector: this.#protector,
-      explainer: explainer(),
+      explainer: new Explainer({ ...explainLimits, millis }),
     });
     this.#rings = new PersistedRings(config.options.spool, rings, {
       spool: shipping.spool,
@@ -155,7 +154,7 @@ export class Agent {
       emit,
       identity: () => ({ ...deps.identity, configHash: this.#config.hash }),
       protector: this.#protector,
-      explainer: explainer(),
+      explainer: new Explainer({ ...explainLimits, millis }),
     });
     this.#outside = this.#createOutside(config);
     this.#judge = new Judge(triggerOptionsOf(config), {
