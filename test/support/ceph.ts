@@ -7,6 +7,11 @@ import { run, start } from "./process.ts";
 import type { Child } from "./process.ts";
 import type { S3Backend, S3BackendOptions } from "./s3.ts";
 
+/** The key that `encryption: { kind: kms }` can name. */
+export const CEPH_KMS_KEY = "captures-key";
+/** Beside STANDARD. */
+export const CEPH_STORAGE_CLASS = "STANDARD_IA";
+
 const PACKAGES = ["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
 
 /** Why Ceph cannot be run here, or undefined. As root on Debian it installs what is missing. */
@@ -87,7 +92,12 @@ export async function startCeph(options: S3BackendOptions): Promise<S3Backend> {
       `--access-key=${accessKeyId}`,
       `--secret-key=${secretAccessKey}`,
     ];
-    await ceph("radosgw-admin", "-n", "client.admin", "user", "create", ...user);
+    const admin = (...args: readonly string[]): Promise<string> =>
+      ceph("radosgw-admin", "-n", "client.admin", ...args);
+    await admin("user", "create", ...user);
+    const place = ["--placement-id=default-placement", `--storage-class=${CEPH_STORAGE_CLASS}`];
+    await admin("zonegroup", "placement", "add", "--rgw-zonegroup=default", ...place);
+    await admin("zone", "placement", "add", "--rgw-zone=default", ...place, "--data-pool=default.rgw.ia");
     const gateway = await daemon("radosgw", "-n", "client.admin");
     return {
       pid: gateway.pid,
@@ -152,6 +162,10 @@ function configuration({ folder, fsid, monitorAddress, port }: Configuration): s
       rgw_data: join(folder, "rgw"),
       rgw_frontends: `beast endpoint=127.0.0.1:${port}`,
       rgw_thread_pool_size: 32,
+      // A key store for tests: the gateway encrypts for real, with this key.
+      rgw_crypt_require_ssl: "false",
+      rgw_crypt_s3_kms_backend: "testing",
+      rgw_crypt_s3_kms_encryption_keys: `${CEPH_KMS_KEY}=${Buffer.alloc(32, "gorewind").toString("base64")}`,
     },
   };
   return Object.entries(settings)
