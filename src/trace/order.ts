@@ -12,7 +12,7 @@
  * is not regular. Tests run both ways and compare. Read from Go's reader.go, batchcursor.go and order.go.
  */
 
-import { keepRegions } from "./advance/annotations.ts";
+import { keepTexts } from "./advance/annotations.ts";
 import { advancePlain } from "./advance/plain.ts";
 import { DEFAULT_BATCH_ROWS } from "./columns.ts";
 import { Frontier } from "./frontier.ts";
@@ -45,7 +45,7 @@ export class Ordering {
   /** Takes a generation on. `initial`: no state carries over to it. Returns whether it has any events. */
   enter(generation: DecodedGeneration, initial: boolean): boolean {
     const { scheduler } = this;
-    keepRegions(scheduler);
+    keepTexts(scheduler);
     scheduler.enter(generation, initial);
     this.#generation = generation;
     this.#nextSample = 0;

@@ -12,6 +12,7 @@ import { At } from "./kernel/layout.ts";
 import { LinearMemory, Region } from "./kernel/memory.ts";
 import { GoroutineTable, ProcTable, ThreadTable } from "./resources.ts";
 import { eventName } from "./spec.ts";
+import { TaskTable } from "./tasks.ts";
 
 const TWO_32 = 0x1_0000_0000;
 /** Ordinals of generations wrap here, so that ordinal × 2^32 + seq stays below 2^53. */
@@ -19,11 +20,6 @@ const ORDINAL_WRAP = 1 << 20;
 
 /** The garbage collector's mark phase. */
 export const GcPhase = { undetermined: 0, notRunning: 1, running: 2 } as const;
-
-export interface ActiveTask {
-  readonly name: string;
-  readonly parent: number;
-}
 
 /** A user region in progress. The name is text, since string ids change with the generation. */
 export interface ActiveRegion {
@@ -42,7 +38,7 @@ export class Scheduler {
   readonly goroutines = new GoroutineTable(this.memory);
   readonly procs = new ProcTable(this.memory);
   readonly threads = new ThreadTable(this.memory);
-  readonly tasks = new Map<number, ActiveTask>();
+  readonly tasks = new TaskTable(this.memory);
   /** By goroutine id; only goroutines that are in any. */
   readonly regions = new Map<number, ActiveRegion[]>();
   readonly ranges = new Map<number, ActiveRange[]>();

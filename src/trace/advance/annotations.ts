@@ -18,19 +18,18 @@ export function advanceTaskBegin(
   // A parent of 0 is "none" here, not the background task.
   const parent = wireParent === 0 ? -1 : wireParent;
   const name = s.string(nameId);
-  if (s.tasks.size >= MAX_ACTIVE_TASKS)
+  if (s.tasks.count >= MAX_ACTIVE_TASKS)
     throw s.fail(`more than ${MAX_ACTIVE_TASKS} tasks in progress`, "limit");
-  s.tasks.set(task, { name: s.generation!.strings.get(name), parent });
+  s.tasks.begin(task, parent, name);
   s.requireUser();
   s.emit(s.type, task, 0, 0, parent, name, s.stack(stackId));
 }
 
 export function advanceTaskEnd(s: Scheduler, task: number, stackId: number): void {
-  const active = s.tasks.get(task);
-  s.tasks.delete(task);
+  const { parent, name } = s.tasks.end(task) ?? { parent: -1, name: 0 };
   s.requireUser();
-  const name = active === undefined ? 0 : textIndex(s, active.name);
-  s.emit(s.type, task, 0, 0, active?.parent ?? -1, name, s.stack(stackId));
+  const index = typeof name === "number" ? name : textIndex(s, name);
+  s.emit(s.type, task, 0, 0, parent, index, s.stack(stackId));
 }
 
 /** The list of a goroutine's regions, innermost last; the one in its record goes to it. */
@@ -45,8 +44,9 @@ function regionsOf(s: Scheduler, g: number, slot: number): ActiveRegion[] | unde
   return s.regions.get(g);
 }
 
-/** A generation ends, and with it its strings: regions in progress are kept by text. */
-export function keepRegions(s: Scheduler): void {
+/** A generation ends, and with it its strings: tasks and regions in progress are kept by text. */
+export function keepTexts(s: Scheduler): void {
+  if (s.generation !== undefined) s.tasks.keep(s.generation.strings);
   for (let slot = 1; slot < s.goroutines.used; slot++) regionsOf(s, s.goroutines.id(slot), slot);
 }
 

@@ -194,6 +194,10 @@ export class Assembler {
     this.emit(...constant("i32", address).code, ...stored.code, opcode, align, ...leb(offset));
   }
 
+  constant(type: ValueType, value: number): Expression {
+    return constant(type, value);
+  }
+
   /** One of two values, without a branch. */
   select(condition: Expression, then: Expression, otherwise: Expression): Expression {
     return new Expression(then.type, [...then.code, ...otherwise.code, ...condition.code, 0x1b]);

@@ -5,7 +5,7 @@
 
 import { Ev, GoState, GoStatus, ProcState, ProcStatus } from "../spec.ts";
 import type { Expression, Label } from "./assembler.ts";
-import { At, Goroutine, Mark, Proc } from "./layout.ts";
+import { At, Goroutine, Mark, Proc, Task } from "./layout.ts";
 import type { Macros } from "./macros.ts";
 
 /** By event number: the code of its regular case. */
@@ -25,6 +25,7 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     next,
     id,
     seq,
+    parent,
     bucket,
     slot,
     found,
@@ -250,6 +251,77 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     row(Ev.UserLog, { g, subject: args[0].float(), ...columns });
   };
 
+  const taskAt = (of: Expression): Expression => f.load("i32", 0, At.tasks).add(of.shl(5));
+  /** Finds the task of an id: `found` is its record, or the free one where it would be; `bucket` which of them. */
+  const lookUpTask = (): void => {
+    bucket.set(args[0].low().and(f.load("i32", 0, At.taskMask)));
+    f.loop((again) => {
+      found.set(taskAt(bucket));
+      seq.set(f.load("f64", found, Task.id));
+      f.when(seq.ne(id).and(seq.ne(0)), () => {
+        bucket.set(bucket.add(1).and(f.load("i32", 0, At.taskMask)));
+        f.branch(again);
+      });
+    });
+  };
+
+  /** A task's id is known not to be in use if it is above those of earlier generations: ids are handed out in sequence. */
+  const taskBegin = (irregular: Label): void => {
+    requireUser(irregular);
+    readArguments(2, irregular);
+    f.branchIf(irregular, args[0].shr(53).ne(0).or(args[1].shr(53).ne(0)));
+    id.set(args[0].float());
+    f.branchIf(irregular, id.le(f.load("f64", 0, At.olderTask)).or(id.eq(0)));
+    lookUpTask();
+    other.set(f.load("i32", 0, At.taskCount).add(1));
+    // Twice, or the table has to grow first.
+    f.branchIf(irregular, seq.ne(0).or(other.shl(1).gt(f.load("i32", 0, At.taskMask))));
+    parent.set(f.select(args[1].eq(0), f.constant("f64", -1), args[1].float()));
+    slot.set(next);
+    readArguments(2, irregular, slot);
+    index(text, args[0], At.strings, At.stringCount, irregular);
+    stackOf(args[1], irregular);
+    f.store("f64", found, Task.id, id);
+    f.store("f64", found, Task.parent, parent);
+    f.store("i32", found, Task.name, text);
+    f.store("i32", 0, At.taskCount, other);
+    row(Ev.UserTaskBegin, { g, subject: id, from: 0, to: 0, arg0: parent, arg1: text.float(), stack });
+  };
+
+  /** The end of a task that began in this generation; its bucket is emptied as `TaskTable` does. */
+  const taskEnd = (irregular: Label): void => {
+    requireUser(irregular);
+    readArguments(2, irregular);
+    f.branchIf(irregular, args[0].shr(53).ne(0).or(args[0].eq(0)));
+    stackOf(args[1], irregular);
+    id.set(args[0].float());
+    lookUpTask();
+    f.branchIf(irregular, seq.ne(id));
+    parent.set(f.load("f64", found, Task.parent));
+    text.set(f.load("i32", found, Task.name));
+    const mask = f.load("i32", 0, At.taskMask);
+    hole.set(bucket);
+    f.loop((again) => {
+      bucket.set(bucket.add(1).and(mask));
+      other.set(taskAt(bucket));
+      seq.set(f.load("f64", other, Task.id));
+      f.when(seq.ne(0), () => {
+        const home = seq.truncate().low().and(mask);
+        f.when(bucket.sub(home).and(mask).ge(bucket.sub(hole).and(mask)), () => {
+          f.store("f64", found, Task.id, seq);
+          f.store("f64", found, Task.parent, f.load("f64", other, Task.parent));
+          f.store("i32", found, Task.name, f.load("i32", other, Task.name));
+          hole.set(bucket);
+          found.set(other);
+        });
+        f.branch(again);
+      });
+    });
+    f.store("f64", found, Task.id, 0);
+    f.store("i32", 0, At.taskCount, f.load("i32", 0, At.taskCount).sub(1));
+    row(Ev.UserTaskEnd, { g, subject: id, from: 0, to: 0, arg0: parent, arg1: text.float(), stack });
+  };
+
   /** A goroutine's only region is kept in its record. */
   const regionBegin = (irregular: Label): void => {
     requireUser(irregular);
@@ -340,6 +412,8 @@ export function regularEvents(macros: Macros): ReadonlyMap<number, (irregular: L
     [Ev.UserRegionBegin, regionBegin],
     [Ev.UserRegionEnd, regionEnd],
     [Ev.UserLog, log],
+    [Ev.UserTaskBegin, taskBegin],
+    [Ev.UserTaskEnd, taskEnd],
     [Ev.HeapAlloc, metric(Ev.HeapAlloc)],
     [Ev.HeapGoal, metric(Ev.HeapGoal)],
   ]);

@@ -11,6 +11,8 @@ export const At = {
   nsPerTick: 0,
   seqBase: 8,
   lastTime: 16,
+  /** No task of an earlier generation that is still open has a greater id. */
+  olderTask: 24,
   /** Rows made so far, and the count at which there may be no room for an event more. */
   rows: 32,
   full: 36,
@@ -32,6 +34,10 @@ export const At = {
   stringCount: 96,
   stacks: 100,
   stackCount: 104,
+  /** Tasks that began in this generation, by id; the mask of their buckets, and how many there are. */
+  tasks: 108,
+  taskMask: 112,
+  taskCount: 116,
 } as const;
 
 /** A goroutine's record. Slot 0 stands for none: its id is −1 and its status 0, always. */
@@ -51,6 +57,8 @@ export const Goroutine = {
  * other in the scheduler's lists, which a record's goes to as soon as it is not alone.
  */
 export const Mark = { regions: 1, ranges: 2, assist: 4, region: 8 } as const;
+/** A task's record; 32 bytes of which 20 are used, since a shift is quicker than a product. */
+export const Task = { size: 32, id: 0, parent: 8, name: 16 } as const;
 /** A proc's record. */
 export const Proc = { size: 16, seq: 0, status: 8, sweeping: 9 } as const;
 /** A thread's record. Slot 0 is "no thread". */

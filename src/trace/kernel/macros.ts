@@ -61,6 +61,7 @@ export function makeMacros() {
   const next = f.local("i32");
   const id = f.local("f64");
   const seq = f.local("f64");
+  const parent = f.local("f64");
   const bucket = f.local("i32");
   const slot = f.local("i32");
   const found = f.local("i32");
@@ -84,14 +85,14 @@ export function makeMacros() {
   /** All bits up to the lowest that is set. */
   const upToLowest = (bits: Local): Expression => bits.xor(bits.sub(1));
 
-  /** Reads varints of eight bytes in all at `position`; the position after them is in `next`. */
-  const readArguments = (count: 1 | 2 | 3 | 4, irregular: Label): void => {
-    word.set(f.load("i64", position));
+  /** Reads varints of eight bytes in all at `from`; the position after them is in `next`. */
+  const readArguments = (count: 1 | 2 | 3 | 4, irregular: Label, from: Local = position): void => {
+    word.set(f.load("i64", from));
     ends[0].set(endBits());
     for (let i = 1; i < count; i++) ends[i]!.set(ends[i - 1]!.and(ends[i - 1]!.sub(1)));
     const last = ends[count - 1]!;
     f.branchIf(irregular, last.eq(0));
-    next.set(position.add(last.trailingZeros().add(1).shr(3).low()));
+    next.set(from.add(last.trailingZeros().add(1).shr(3).low()));
     f.branchIf(irregular, next.gt(end));
     setCompacted(args[0], word.and(upToLowest(ends[0])));
     for (let i = 1; i < count; i++) {
@@ -189,6 +190,7 @@ export function makeMacros() {
     next,
     id,
     seq,
+    parent,
     bucket,
     slot,
     found,
