@@ -47,11 +47,10 @@ function explainIssue(
     });
   }
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    // Of the alternatives, the one that got furthest is what was meant.
-    const depth = (branch: readonly z.core.$ZodIssue[]): number =>
-      Math.max(...branch.map((inner) => inner.path.length + (inner.code === "unrecognized_keys" ? 0.5 : 0)));
-    const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
-    if (depth(best) > 0) return best.flatMap((inner) => explainIssue(inner, path, source, jsonSchema));
+    const best = issue.errors.reduce((a, b) => (nearness(b) > nearness(a) ? b : a));
+    // Where the schema has a sentence for all of them, it is better than one about a single one of them.
+    if (nearness(best) >= (LIBRARY_WORDS.test(issue.message) ? 0.5 : 1))
+      return best.flatMap((inner) => explainIssue(inner, path, source, jsonSchema));
   }
   return [
     {
@@ -72,24 +71,101 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   bearer_token_file: "write authorization: { credentials_file: … }",
 };
 
-/** The schema library's words for what it says by itself, in ours. */
+/** How much of an alternative fits: the one that got furthest is what was meant. 0: the value is of another type. */
+function nearness(branch: readonly z.core.$ZodIssue[]): number {
+  return Math.max(
+    ...branch.map(({ code, path }) => path.length + (code === "invalid_type" ? 0 : 0.5)),
+    branch.length === 0 ? 1 : 0,
+  );
+}
+
+/** What the schema says itself stands; where it leaves the words to the library, they are ours. */
 function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
-  const received = /^Invalid input: expected .*, received (.*)$/.exec(issue.message)?.[1];
-  if (issue.code === "invalid_type" && received !== undefined) {
-    const expected = named(issue.expected);
-    return received === "undefined"
-      ? `is missing: expected ${expected}`
-      : `expected ${expected}, not ${named(received)}`;
+  if (!LIBRARY_WORDS.test(issue.message)) {
+    const isAbsent = issue.message.startsWith("expected ") && (value === undefined || value === null);
+    return isAbsent ? `${value === null ? "is empty" : "is missing"}: ${issue.message}` : issue.message;
   }
-  if (issue.code === "invalid_value" && issue.message.startsWith("Invalid ")) {
-    const options = issue.values.map(String);
-    const suggestion = typeof value === "string" ? nearest(value, options) : undefined;
-    const expected =
-      options.length === 1 ? `expected ${options[0]}` : `expected one of ${options.join(", ")}`;
-    return suggestion === undefined ? expected : `${expected}; did you mean ${suggestion}?`;
+  switch (issue.code) {
+    case "invalid_type": {
+      const quoted = issue.expected === "string" && ["number", "boolean"].includes(typeof value);
+      return `${instead(named(issue.expected), value)}${quoted ? `; in quotes it is one: "${String(value)}"` : ""}`;
+    }
+    case "invalid_union":
+      // Of a key by which alternatives are told apart, or of their types.
+      return "options" in issue && Array.isArray(issue.options)
+        ? choice(issue.options.map(String), value)
+        : instead(typesOf(issue.errors.flat()), value);
+    case "invalid_value":
+      return choice(issue.values.map(String), value);
+    case "too_small":
+      return instead(`${NAMES[issue.origin] ?? "a value"}${bound("small", issue, issue.minimum)}`, value);
+    case "too_big":
+      return instead(`${NAMES[issue.origin] ?? "a value"}${bound("big", issue, issue.maximum)}`, value);
+    case "invalid_format":
+      return instead(formatOf(issue), value);
+    case "invalid_key":
+      return issue.issues.map((inner) => messageOf(inner, issue.path.at(-1))).join("; ");
+    default:
+      return instead("another value", value);
   }
-  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => lowerFirst(message)).join("; ");
-  return lowerFirst(issue.message);
+}
+
+/** How the library begins what it says by itself. */
+const LIBRARY_WORDS = /^(Invalid|Too (small|big)|Unrecognized)\b/;
+
+/** @param expected with its article. */
+function instead(expected: string, value: unknown): string {
+  if (value === undefined) return `is missing: expected ${expected}`;
+  if (value === null) return `is empty: expected ${expected}`;
+  return `expected ${expected}, not ${written(value)}`;
+}
+
+/** What stands in the file, short enough for a line. */
+function written(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return value === "" ? "an empty text" : `"${value.length > 40 ? `${value.slice(0, 39)}…` : value}"`;
+    case "boolean":
+      return "true or false";
+    case "object":
+      if (!Array.isArray(value)) return "a map";
+      return value.length === 0 ? "an empty list" : `a list${value.length > 1 ? ` of ${value.length}` : ""}`;
+    default:
+      return String(value);
+  }
+}
+
+interface Bound {
+  readonly origin: string;
+  readonly inclusive?: boolean | undefined;
+}
+
+function bound(side: "small" | "big", { origin, inclusive = true }: Bound, limit: number | bigint): string {
+  const unit = UNITS[origin];
+  const strict = side === "small" ? "above" : "below";
+  const loose = side === "small" ? "of at least" : "of at most";
+  if (unit === undefined) return ` ${inclusive ? loose : strict} ${limit}`;
+  return ` ${loose} ${limit} ${Number(limit) === 1 ? unit : `${unit}s`}`;
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: "character", array: "item" };
+
+function formatOf(issue: Extract<z.core.$ZodIssue, { code: "invalid_format" }>): string {
+  if (issue.format === "starts_with" && "prefix" in issue)
+    return `a text that begins with ${String(issue.prefix)}`;
+  return issue.format === "url" ? "a URL" : "a text of another form";
+}
+
+function choice(words: readonly string[], value: unknown): string {
+  const expected = instead(words.length === 1 ? words[0]! : `one of ${words.join(", ")}`, value);
+  const suggestion = typeof value === "string" ? nearest(value, words) : undefined;
+  return suggestion === undefined ? expected : `${expected}; did you mean ${suggestion}?`;
+}
+
+function typesOf(issues: readonly z.core.$ZodIssue[]): string {
+  return [...new Set(issues.map((issue) => ("expected" in issue ? named(issue.expected) : "a value")))].join(
+    " or ",
+  );
 }
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -106,10 +182,6 @@ const named = (type: string): string => NAMES[type] ?? type;
 
 function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>((here, part) => (here as Record<string, unknown> | undefined)?.[part], value);
-}
-
-function lowerFirst(text: string): string {
-  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }
 
 /** The keys a JSON Schema allows at `path`; alternatives are united. */

@@ -38,7 +38,9 @@ export const promqlOptions = z
     z
       .strictObject({
         name: name.describe("The label `query` of the signal `promql`."),
-        url: z.url({ protocol: /^https?$/ }).describe("Of the Prometheus server: http://prometheus:9090."),
+        url: z
+          .url({ protocol: /^https?$/, error: "expected a URL, http or https" })
+          .describe("Of the Prometheus server: http://prometheus:9090."),
         query: z
           .string()
           .min(1)
@@ -80,7 +82,12 @@ const notification = z
     rules: z.array(z.string()).optional().describe("Only captures of these rules. Default: all."),
     headers: z.record(z.string(), z.string()).default({}).describe("url: sent with it."),
     env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), argument)
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+          error: "a variable's name has letters, digits and underscores, and begins with no digit",
+        }),
+        argument,
+      )
       .default({})
       .describe(
         "exec, shell: more for its environment, which has of the agent's own only PATH, HOME, LANG, TZ and TMPDIR.",

@@ -45,6 +45,13 @@ export function size(): z.ZodType<Bytes, string | number> {
     });
 }
 
+/** The name of a pprof endpoint, with what a service may have registered beside the standard ones. */
+export function profileName(): z.ZodString {
+  return z.string().regex(/^[A-Za-z0-9_.%/-]{1,200}$/, {
+    error: "expected a profile's name, such as goroutine: letters, digits and _ . % / -",
+  });
+}
+
 /** Label names and values as Prometheus allows them; values are bounded. */
 export const labels = z.record(
   z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { bytes, GiB, milliseconds } from "../base/units.ts";
-import { duration, labels, size } from "../schema/schema.ts";
+import { duration, labels, profileName, size } from "../schema/schema.ts";
 import { buildCondition, buildPatterns } from "./build-condition.ts";
 import { leavesOf, queriesOf } from "./leaf.ts";
 import type { RawCondition } from "./raw-condition.ts";
@@ -13,9 +13,12 @@ const patterns = z
   .record(z.string(), z.union([z.string().max(256), z.array(z.string().max(256)).min(1).max(64)]))
   .meta({ examples: [{ service: "checkout" }, { env: ["prod", "staging"] }, { task: "!health*" }] });
 
-const threshold = z.union([z.number(), z.string()]).meta({ examples: ["50ms", "512MiB", "5%", 100] });
+const threshold = z
+  .union([z.number(), z.string()], { error: "expected a level such as 50ms, 512MiB, 5% or 100" })
+  .meta({ examples: ["50ms", "512MiB", "5%", 100] });
 
-const ratio = z.union([z.number(), z.string()]).transform((written, context) => {
+const share = z.union([z.number(), z.string()], { error: "expected a share such as 5% or 0.05" });
+const ratio = share.transform((written, context) => {
   const parsed = parseRatio(written);
   if (parsed !== undefined && parsed >= 0 && parsed <= 1) return parsed;
   context.addIssue({ code: "custom", message: `"${written}" is no share: write 5% or 0.05` });
@@ -143,7 +146,7 @@ const condition: z.ZodType<RawCondition> = z.strictObject({
 });
 
 const profile = z
-  .union([z.string().max(64), z.record(z.string().max(64), duration())])
+  .union([profileName(), z.record(profileName(), duration())])
   .transform((raw, context): ProfileRequest => {
     if (typeof raw === "string")
       return { name: raw, duration: raw === "cpu" ? milliseconds(5000) : undefined };

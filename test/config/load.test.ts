@@ -153,6 +153,56 @@ describe("parseConfig", () => {
       `${MINIMAL}triggers: [{ name: a, when: { signal: task_duration_seconds, above: 5MiB } }]\n`,
       /5:\d+: triggers\.0\.when\.above: /m,
     ],
+    [
+      "a part of a number where it has to be whole",
+      `${MINIMAL}    target_limit: 1.5\n`,
+      /^gorewind\.yaml:5:19: scrape_configs\.0\.target_limit: expected a whole number, not 1\.5$/m,
+    ],
+    [
+      "a number out of its bounds",
+      `${MINIMAL}    target_limit: 0\n`,
+      /^gorewind\.yaml:5:19: scrape_configs\.0\.target_limit: expected a number of at least 1, not 0$/m,
+    ],
+    [
+      "a number where a text is meant",
+      `${MINIMAL}global: { labels: { shard: 7 } }\n`,
+      /^gorewind\.yaml:5:28: global\.labels\.shard: expected a text, not 7; in quotes it is one: "7"$/m,
+    ],
+    [
+      "a list that has to have something in it",
+      "scrape_configs: []\n",
+      /^gorewind\.yaml:1:17: scrape_configs: expected a list of at least 1 item, not an empty list$/m,
+    ],
+    [
+      "a key without a value",
+      `${MINIMAL}    ring:\n`,
+      /^gorewind\.yaml:5:\d+: scrape_configs\.0\.ring: is empty: expected a map$/m,
+    ],
+    [
+      "a path that is none",
+      `${MINIMAL}    trace: { path: debug/pprof/trace }\n`,
+      /^gorewind\.yaml:5:20: .*trace\.path: expected a text that begins with \/, not "debug\/pprof\/trace"$/m,
+    ],
+    [
+      "a kind of store there is none of",
+      `${MINIMAL}store: { kind: filesytem, path: x }\n`,
+      /^gorewind\.yaml:5:16: store\.kind: expected one of filesystem, s3, not "filesytem"; did you mean filesystem\?$/m,
+    ],
+    [
+      "a name of a label that is none",
+      `${MINIMAL}global: { labels: { a-b: c } }\n`,
+      /^gorewind\.yaml:5:26: global\.labels\.a-b: a label name has letters, digits and underscores/m,
+    ],
+    [
+      "a profile's name that is none",
+      `${MINIMAL}triggers: [{ name: a, when: { signal: stream_lost }, capture: { profiles: [go routine] } }]\n`,
+      /^gorewind\.yaml:5:76: triggers\.0\.capture\.profiles\.0: expected a profile's name, such as goroutine: /m,
+    ],
+    [
+      "a level that is a map",
+      `${MINIMAL}triggers: [{ name: a, when: { signal: task_duration_seconds, above: {} } }]\n`,
+      /^gorewind\.yaml:5:69: triggers\.0\.when\.above: expected a level such as 50ms, 512MiB, 5% or 100$/m,
+    ],
     ["a key twice", `${MINIMAL}log: {}\nlog: {}\n`, /^gorewind\.yaml:6:1: .*unique/m],
     ["broken YAML", "scrape_configs: [", /^gorewind\.yaml:1:\d+: /m],
     [

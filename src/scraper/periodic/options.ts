@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { bytes, MiB, milliseconds, seconds, type Milliseconds } from "../../base/units.ts";
-import { duration, size } from "../../schema/schema.ts";
+import { duration, profileName, size } from "../../schema/schema.ts";
 
 /** An endpoint of the target that is read again and again. */
 const page = (path: string, what: string) =>
@@ -76,7 +76,6 @@ export const periodicFields = {
 };
 
 const DEFAULT_PROFILES = ["goroutine", "heap", "threadcreate"] as const;
-const profileName = z.string().regex(/^[A-Za-z0-9_.%/-]{1,200}$/, { error: "expected a profile's name" });
 
 /** `every` and `list` of `profiles:`. */
 export const periodicProfileFields = {
@@ -84,7 +83,7 @@ export const periodicProfileFields = {
     .optional()
     .describe("Reads profiles at this interval, for their signals. Absent: only captures take profiles."),
   list: z
-    .array(z.union([profileName, z.record(profileName, duration())]))
+    .array(z.union([profileName(), z.record(profileName(), duration())]))
     .max(50)
     .default([...DEFAULT_PROFILES])
     .describe(
