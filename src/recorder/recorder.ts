@@ -287,7 +287,8 @@ export class Recorder implements TraceSource {
       target: this.target.name,
       session: session.id,
       how,
-      message: intake.broken ?? (end.kind === "lost" ? end.error.message : "after the seconds asked for"),
+      message:
+        intake.broken ?? (end.kind === "lost" ? errorMessage(end.error) : "after the seconds asked for"),
       ...(end.kind === "lost" && {
         code: end.error.code,
         ...(end.error.hint !== undefined && { hint: end.error.hint }),

@@ -4,7 +4,7 @@
  */
 
 import { pino, type DestinationStream, type Logger } from "pino";
-import { assertNever } from "../base/errors.ts";
+import { assertNever, errorMessage } from "../base/errors.ts";
 import type { AgentEvent } from "../events.ts";
 import type { LogOptions } from "./options.ts";
 
@@ -81,7 +81,7 @@ function describe(event: AgentEvent): Line {
     case "stream.refused":
       return {
         level: "warn",
-        message: event.error.message,
+        message: errorMessage(event.error),
         fields: {
           target: event.target,
           code: event.error.code,
