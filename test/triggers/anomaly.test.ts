@@ -4,8 +4,11 @@ import { Baseline } from "../../src/triggers/baseline.ts";
 import type { Truth } from "../../src/triggers/detector.ts";
 import type { AnomalyTest } from "../../src/triggers/rule.ts";
 import { at, Bench, load, observation, START } from "./support.ts";
+import { anomalies, NOISE_MODELS, WARM_UP_SECONDS } from "./noise-models.ts";
 import { noise, type Noise } from "./simulate.ts";
 
+/** Of the noise of every signal, each from another hour of the day on; `bench/triggers/anomaly.mjs` has more. */
+const NOISE_SEEDS = [1, 2, 3];
 const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
 
 /** p99 of the scheduler latency, each second of a service under a daily load. */
@@ -46,6 +49,17 @@ describe("anomaly", () => {
     const firings = SEEDS.map((seed, i) => ({ seed, fired: simulate(seed, 4200, () => 1, (i * 3) % 24) }));
     expect(firings.filter(({ fired }) => fired.length > 1)).toEqual([]);
   });
+
+  test.each(Object.keys(NOISE_MODELS))(
+    "an hour of steady noise of %s: at most one false firing",
+    (signal) => {
+      const runs = NOISE_SEEDS.map((seed, i) => ({
+        seed,
+        fired: anomalies(signal, { seed, startOfDay: i * 8 * 3600, seconds: WARM_UP_SECONDS + 3600 }),
+      }));
+      expect(runs.filter(({ fired }) => fired.length > 1)).toEqual([]);
+    },
+  );
 
   test("a threefold step of scheduler latency is caught within 5 s", () => {
     const stepAt = 1800;

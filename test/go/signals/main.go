@@ -45,7 +45,10 @@ func main() {
 	case "zoo":
 		zoo()
 	}
-	scenario := scenarios[os.Args[1]]
+	scenario, ok := scenarios[os.Args[1]]
+	if !ok {
+		must(fmt.Errorf("no scenario %s, or not with this Go", os.Args[1]))
+	}
 	file, err := os.Create(os.Args[2])
 	must(err)
 	must(trace.Start(file))
