@@ -1,10 +1,11 @@
 import type { Aggregate } from "./rule.ts";
 
-const SIMPLE = ["each", "last", "count", "rate", "sum", "mean", "min", "max"] as const;
+/** All but the quantiles. */
+export const SIMPLE_AGGREGATES = ["each", "last", "count", "rate", "sum", "mean", "min", "max"] as const;
 
 /** `each`, `max`, `p99`, `p99.9`; undefined for any other word. */
 export function parseAggregate(text: string): Aggregate | undefined {
-  const simple = SIMPLE.find((kind) => kind === text);
+  const simple = SIMPLE_AGGREGATES.find((kind) => kind === text);
   if (simple !== undefined) return { kind: simple };
   const matched = /^p(\d{1,2}(?:\.\d{1,3})?)$/.exec(text);
   const q = Number(matched?.[1]) / 100;
