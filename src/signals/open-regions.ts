@@ -9,7 +9,9 @@ export class OpenRegions {
   #began = new Float64Array(64);
   #outer = new Int32Array(64);
   #used = 0;
-  #free: number[] = [];
+  /** First of the entries that are free, each with the next as its outer one; −1 for none. */
+  #free = -1;
+  #open = 0;
   dropped = 0;
 
   constructor(goroutines: GoroutineColumns, limit: number) {
@@ -20,19 +22,21 @@ export class OpenRegions {
   begin(goroutine: number, time: number): void {
     const { region, regionsMissed } = this.#goroutines;
     // Once one is missed, those inside it are too: ends come innermost first.
-    if (regionsMissed[goroutine]! > 0 || this.#used - this.#free.length >= this.#limit) {
+    if (regionsMissed[goroutine]! > 0 || this.#open >= this.#limit) {
       regionsMissed[goroutine]!++;
       this.dropped++;
       return;
     }
-    let entry = this.#free.pop();
-    if (entry === undefined) {
+    let entry = this.#free;
+    if (entry >= 0) this.#free = this.#outer[entry]!;
+    else {
       entry = this.#used++;
       if (entry === this.#began.length) {
         this.#began = widened(this.#began, entry * 2);
         this.#outer = widened(this.#outer, entry * 2);
       }
     }
+    this.#open++;
     this.#began[entry] = time;
     this.#outer[entry] = region[goroutine]!;
     region[goroutine] = entry;
@@ -48,19 +52,30 @@ export class OpenRegions {
     const entry = region[goroutine]!;
     if (entry < 0) return Number.NaN;
     region[goroutine] = this.#outer[entry]!;
-    this.#free.push(entry);
+    this.#release(entry);
     return this.#began[entry]!;
   }
 
   /** The goroutine is gone, and its regions with it. */
   drop(goroutine: number): void {
     const { region } = this.#goroutines;
-    for (let entry = region[goroutine]!; entry >= 0; entry = this.#outer[entry]!) this.#free.push(entry);
+    for (let entry = region[goroutine]!; entry >= 0;) {
+      const outer = this.#outer[entry]!;
+      this.#release(entry);
+      entry = outer;
+    }
     region[goroutine] = -1;
   }
 
   clear(): void {
     this.#used = 0;
-    this.#free = [];
+    this.#free = -1;
+    this.#open = 0;
+  }
+
+  #release(entry: number): void {
+    this.#outer[entry] = this.#free;
+    this.#free = entry;
+    this.#open--;
   }
 }

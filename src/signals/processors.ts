@@ -28,6 +28,8 @@ export class Processors {
   /** Since when a P is idle while a goroutine is runnable, −1 if that is not so. */
   #bothSince = -1;
   #bothNs = 0;
+  /** Whether `settle` has anything to do: a P is idle, or was while it was last asked. */
+  mayWait = false;
 
   transition(proc: number, state: number, runnable: number, time: number): void {
     if (proc < 0 || proc >= MAX_PROCS) return;
@@ -63,6 +65,7 @@ export class Processors {
       this.#bothNs += time - this.#bothSince;
       this.#bothSince = -1;
     }
+    this.mayWait = this.#idleCount > 0 || this.#bothSince >= 0;
   }
 
   runs(proc: number, time: number): void {
@@ -107,6 +110,7 @@ export class Processors {
     this.#stopped = 0;
     this.#bothSince = -1;
     this.#bothNs = 0;
+    this.mayWait = false;
   }
 
   #reserve(proc: number): void {

@@ -35,6 +35,7 @@ const PROC = 2;
 const RANGE = 3;
 const HEAP = 4;
 const IGNORED = 5;
+const REGION = 6;
 
 const KIND = new Uint8Array(256).fill(RARE);
 for (const [kind, types] of [
@@ -42,7 +43,7 @@ for (const [kind, types] of [
   [TRANSITION, [Ev.GoSyscallBegin, Ev.GoSyscallEnd, Ev.GoSyscallEndBlocked, Ev.GoStatus, Ev.GoStatusStack]],
   [TRANSITION, [Ev.GoCreate, Ev.GoCreateBlocked, Ev.GoCreateSyscall, Ev.GoDestroy, Ev.GoDestroySyscall]],
   [PROC, [Ev.ProcStart, Ev.ProcStop, Ev.ProcSteal, Ev.ProcStatus]],
-  [RANGE, [Ev.UserRegionBegin, Ev.UserRegionEnd]],
+  [REGION, [Ev.UserRegionBegin, Ev.UserRegionEnd]],
   [RANGE, [Ev.GCMarkAssistActive, Ev.GCMarkAssistBegin, Ev.GCMarkAssistEnd]],
   [HEAP, [Ev.HeapAlloc, Ev.HeapGoal]],
   [IGNORED, [Ev.GCSweepActive, Ev.GCSweepBegin, Ev.GCSweepEnd, Ev.CPUSample]],
@@ -80,6 +81,7 @@ export class TraceSignals {
     const {
       goroutines,
       processors,
+      regions,
       facts,
       intervalStart,
       blockedNs,
@@ -100,6 +102,50 @@ export class TraceSignals {
       const type = types[i]!;
       if (t - last >= WORTH_A_LOOK_NS) addGap(s, last, t);
       last = t;
+      // Three of four events are one of these, in their usual case. The type is known at once, where the goroutine has
+      // to be looked up first: a branch on its state alone is told too late when it was guessed wrong.
+      if (type === Ev.GoStart) {
+        const slot = slots.find(subjects[i]!);
+        if (slot >= 0 && state[slot] === GoState.Runnable) {
+          runnable--;
+          if (processors.mayWait && runnable === 0) processors.settle(0, t);
+          if (exact[slot] === 1) schedLatencies.push(t - since[slot]!, t);
+          state[slot] = GoState.Running;
+          since[slot] = t;
+          exact[slot] = 1;
+          processors.runs(ps[i]!, t);
+          continue;
+        }
+      } else if (type === Ev.GoUnblock) {
+        const slot = slots.find(subjects[i]!);
+        if (slot >= 0 && !requests && state[slot] === GoState.Waiting) {
+          const before = since[slot]!;
+          blockedNs[reason[slot]!]! += t - (before > intervalStart ? before : intervalStart);
+          state[slot] = GoState.Runnable;
+          since[slot] = t;
+          exact[slot] = 1;
+          runnable++;
+          if (runnable > maxRunnable) maxRunnable = runnable;
+          if (processors.mayWait && runnable === 1) processors.settle(1, t);
+          continue;
+        }
+      } else if (type === Ev.GoBlock) {
+        const slot = slots.find(subjects[i]!);
+        const text = arg0s[i]!;
+        const why = text < reasonOf.length ? reasonOf[text]! : 0;
+        if (slot >= 0 && why > 0 && !requests && state[slot] === GoState.Running) {
+          if (start[slot]! >= 0 && assisting[slot] === 0) {
+            runningNs += t - since[slot]!;
+            processors.pauses(ps[i]!);
+            state[slot] = GoState.Waiting;
+            since[slot] = t;
+            exact[slot] = 1;
+            reason[slot] = why - 1;
+            site[slot] = stacks[i]!;
+            continue;
+          }
+        }
+      }
       const kind = KIND[type]!;
       switch (kind) {
         case TRANSITION: {
@@ -198,24 +244,25 @@ export class TraceSignals {
           break;
         case IGNORED:
           break;
-        case RANGE: {
-          const slot = slots.find(
-            type === Ev.UserRegionBegin || type === Ev.UserRegionEnd ? gs[i]! : subjects[i]!,
-          );
+        case REGION: {
+          const slot = slots.find(gs[i]!);
           if (slot < 0) break;
-          if (type === Ev.UserRegionBegin) s.regions.begin(slot, t);
-          else if (type === Ev.UserRegionEnd) endRegion(s, slot, arg0s[i]!, t);
-          else {
-            const assists = type === Ev.GCMarkAssistEnd ? 0 : 1;
-            if (state[slot] === GoState.Running && assisting[slot] !== assists) {
-              // Split the run here, so that its parts are counted as what they are.
-              const span = t - since[slot]!;
-              runningNs += span;
-              if (assists === 0) assistNs += span;
-              since[slot] = t;
-            }
-            assisting[slot] = assists;
+          if (type === Ev.UserRegionBegin) regions.begin(slot, t);
+          else endRegion(s, slot, arg0s[i]!, t);
+          break;
+        }
+        case RANGE: {
+          const slot = slots.find(subjects[i]!);
+          if (slot < 0) break;
+          const assists = type === Ev.GCMarkAssistEnd ? 0 : 1;
+          if (state[slot] === GoState.Running && assisting[slot] !== assists) {
+            // Split the run here, so that its parts are counted as what they are.
+            const span = t - since[slot]!;
+            runningNs += span;
+            if (assists === 0) assistNs += span;
+            since[slot] = t;
           }
+          assisting[slot] = assists;
           break;
         }
         case HEAP:

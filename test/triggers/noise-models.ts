@@ -109,7 +109,7 @@ export const NOISE_MODELS: Readonly<Record<string, NoiseModel>> = {
     (n, load) => poisson(n, 1.2 * load),
     (n) => logNormal(n, 0.012, 0.3),
   ),
-  gc_assist_ratio: gauge((n, load) => (n.uniform() < 0.4 ? 0 : Math.min(1, logNormal(n, 0.008 * load, 0.8)))),
+  gc_assist_ratio: gauge((n, load) => (n.uniform() < 0.4 ? 0 : Math.min(1, logNormal(n, 0.008 * load, 0.6)))),
   // It grows from collection to collection.
   heap_live_bytes: gauge(
     (n, load, second) => (60 + 60 * ((second * 0.6 * load) % 1)) * MiB * load + n.normal() * MiB,
