@@ -1,6 +1,5 @@
 /** One run of the whole analysis in a process of its own, as the command line does it; prints what it cost. */
 
-import { createReadStream } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [compiled, file, what] = process.argv.slice(2);
@@ -8,6 +7,7 @@ const load = (module) => import(pathToFileURL(`${compiled}/${module}`).href);
 const { TraceReader } = await load("trace/reader.js");
 const { Analysis } = await load("analysis/analyse.js");
 const { ProfilePass } = await load("analysis/profile.js");
+const { chunksOf } = await load("cli/trace/chunks.js");
 const { GoroutineTracker } = await load("analysis/tracker.js");
 
 const begin = performance.now();
@@ -30,9 +30,7 @@ if (what === "analyze" || what === "causeless") {
   push = () => {};
   finish = () => {};
 }
-for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-  for (const batch of reader.push(chunk)) push(batch);
-}
+for await (const chunk of chunksOf(file)) for (const batch of reader.push(chunk)) push(batch);
 for (const batch of reader.end()) push(batch);
 finish();
 const ms = performance.now() - begin;

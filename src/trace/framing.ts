@@ -26,6 +26,13 @@ import { joinWords } from "./varint.ts";
 export const DEFAULT_MAX_GENERATION_BYTES = 1 << 30;
 
 const FIRST_BUFFER_BYTES = 1 << 16;
+/**
+ * How much larger a buffer becomes that was too small. A generation is about as long as the one before, so this happens
+ * a few times a stream. The one buffer of a reader takes a lot at once: what of it is never written to is no memory, but
+ * each smaller one before it is until the collector comes.
+ */
+const GROWTH = 1.5;
+const GROWTH_OF_SHARED = 8;
 
 export interface FramingOptions {
   readonly maxGenerationBytes?: number;
@@ -71,6 +78,7 @@ const phase = { header: 0, batches: 1, done: 2 } as const;
 export class Framing {
   readonly #maxGenerationBytes: number;
   readonly #shareBytes: boolean;
+  readonly #growth: number;
   readonly #tolerant: boolean;
   #state: number = phase.header;
   #version: TraceVersion | undefined;
@@ -94,6 +102,7 @@ export class Framing {
   constructor(options: FramingOptions = {}) {
     this.#maxGenerationBytes = options.maxGenerationBytes ?? DEFAULT_MAX_GENERATION_BYTES;
     this.#shareBytes = options.shareBytes ?? false;
+    this.#growth = this.#shareBytes ? GROWTH_OF_SHARED : GROWTH;
     this.#tolerant = options.tolerant ?? false;
   }
 
@@ -367,9 +376,8 @@ export class Framing {
       generation: this.#generation,
     }));
     if (needed > this.#buffer.length) {
-      // Half as much again: a generation is about as long as the one before, so this happens a few times a stream.
       const larger = new Uint8Array(
-        Math.max(needed, FIRST_BUFFER_BYTES, Math.ceil(this.#buffer.length * 1.5)),
+        Math.max(needed, FIRST_BUFFER_BYTES, Math.ceil(this.#buffer.length * this.#growth)),
       );
       larger.set(this.#buffer.subarray(0, this.#filled));
       this.#buffer = larger;

@@ -1,15 +1,12 @@
-import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { GorewindError } from "../../base/errors.ts";
 import { TRACE_NAME } from "../../capture/manifest.ts";
 import type { EventColumns } from "../../trace/columns.ts";
 import { TraceReader, type ReaderOptions } from "../../trace/reader.ts";
+import { chunksOf } from "./chunks.ts";
 
 class InputError extends GorewindError {}
-
-/** Larger pieces mean fewer copies at the framing; this is where reading stops to get faster. */
-const CHUNK = 1 << 20;
 
 /** The trace a person means: a file, or a capture's folder. @throws {GorewindError} it is not there. */
 export async function traceFile(path: string): Promise<string> {
@@ -30,8 +27,6 @@ export async function* streamTraceFile(
   options: ReaderOptions = {},
 ): AsyncGenerator<EventColumns> {
   const reader = new TraceReader(options);
-  for await (const chunk of createReadStream(await traceFile(path), { highWaterMark: CHUNK })) {
-    yield* reader.push(chunk as Buffer);
-  }
+  for await (const chunk of chunksOf(await traceFile(path))) yield* reader.push(chunk);
   yield* reader.end();
 }
