@@ -47,7 +47,7 @@ import { GoroutinePass } from "./goroutines.ts";
 import { LogPass } from "./logs.ts";
 import type { LogOptions } from "./logs.ts";
 import { mmuOf } from "./mmu.ts";
-import type { Pass } from "./tracker.ts";
+import type { Pass, TrackerOptions } from "./tracker.ts";
 import { RangePass } from "./ranges.ts";
 import { RegionPass } from "./regions.ts";
 import { ANALYSIS_SCHEMA } from "./result.ts";
@@ -70,6 +70,8 @@ export interface AnalysisOptions {
   readonly causes?: boolean | CausesOptions;
   /** Further passes over the same rows; they run after the built-in ones. */
   readonly passes?: readonly Pass[];
+  /** For tests: do without the kernel (kernel/walk.ts). */
+  readonly plain?: boolean;
 }
 
 const DEFAULT_WORST = 10;
@@ -88,12 +90,14 @@ export class Analysis {
   readonly #stuck = new StuckPass();
   readonly #causes: CausesPass | undefined;
   readonly #passes: readonly Pass[];
+  readonly #trackerOptions: TrackerOptions;
   #tracker: GoroutineTracker | undefined;
   #version = 0;
   #startWall: number | null = null;
 
   constructor(options: AnalysisOptions = {}) {
     const worst = options.worst ?? DEFAULT_WORST;
+    this.#trackerOptions = { intervals: true, plain: options.plain ?? false };
     this.#goroutines = new GoroutinePass(this.#ranges, worst);
     this.#tasks = new TaskPass(worst);
     this.#regions = new RegionPass(this.#tasks, worst);
@@ -126,7 +130,7 @@ export class Analysis {
   /** Takes the next rows. They may be overwritten afterwards. */
   push(columns: EventColumns): void {
     if (this.#tracker === undefined) {
-      this.#tracker = new GoroutineTracker(this.#passes);
+      this.#tracker = new GoroutineTracker(this.#passes, this.#trackerOptions);
       this.#version = columns.generation.version;
       this.#startWall = startWall(columns);
     }
@@ -135,7 +139,7 @@ export class Analysis {
 
   /** The trace is over. */
   finish(): AnalysisResult {
-    const tracker = this.#tracker ?? new GoroutineTracker(this.#passes);
+    const tracker = this.#tracker ?? new GoroutineTracker(this.#passes, this.#trackerOptions);
     tracker.finish();
     const utilization = this.#utilization.result(tracker);
     const result: Omit<AnalysisResult, "findings"> = {

@@ -8,10 +8,10 @@ import type { TrackedBatch } from "./tracked.ts";
 import { Sketch } from "./sketch.ts";
 import type { Distribution } from "./sketch.ts";
 import { widen } from "./slots.ts";
-import { timeKind, timeName, timeSplit } from "./split.ts";
+import { timeName, timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
 import type { RangePass } from "./ranges.ts";
-import { Time } from "./tracker.ts";
+import { Time } from "./goroutine-table.ts";
 import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 
@@ -47,9 +47,6 @@ export interface GoroutineGroup extends TimeSplit {
   readonly worst: Readonly<Record<WorstBy, readonly GoroutineRow[]>>;
 }
 
-/** Intervals of one goroutine that are kept until it has a name; with more it counts as having none. */
-const MAX_UNNAMED = 16;
-
 interface Group {
   count: number;
   alive: number;
@@ -57,7 +54,6 @@ interface Group {
   sums: Float64Array;
   readonly totals: Sketch;
   readonly perGoroutine: (Sketch | undefined)[];
-  readonly perInterval: (Sketch | undefined)[];
   readonly ranges: Map<string, number>;
   readonly byTotal: Worst<GoroutineRow>;
   readonly byExec: Worst<GoroutineRow>;
@@ -70,8 +66,6 @@ export class GoroutinePass implements Pass {
   readonly #ranges: RangePass;
   readonly #worst: number;
   #scratch = new Float64Array(64);
-  /** Intervals of goroutines that have no name yet, by slot. */
-  readonly #unnamed = new Map<number, { readonly kind: number; readonly ns: number }[]>();
 
   /** @param worst goroutines kept of each group, for each of `WorstBy`. */
   constructor(ranges: RangePass, worst: number) {
@@ -79,39 +73,7 @@ export class GoroutinePass implements Pass {
     this.#worst = worst;
   }
 
-  onBatch(batch: TrackedBatch, tracker: GoroutineTracker): void {
-    const { slot, since, reason, procLost, columns } = batch;
-    const { length, from, time } = columns;
-    const { group: groupOf } = tracker;
-    const groups = this.#groups;
-    let unnamed = this.#unnamed.size > 0;
-    for (let i = 0; i < length; i++) {
-      const s = slot[i]!;
-      if (s < 0) continue;
-      const begin = since[i]!;
-      if (begin !== begin) continue;
-      const group = groupOf[s]!;
-      if (group === 0 || unnamed) {
-        this.#addUnnamed(batch, i, group);
-        unnamed = this.#unnamed.size > 0;
-        if (group === 0) continue;
-      }
-      const { perInterval } = groups[group] ?? this.#group(group);
-      const state = from[i]!;
-      let kind: number = Time.exec;
-      if (state === GoState.Waiting) kind = Time.wait + reason[i]!;
-      else if (state === GoState.Runnable) kind = Time.sched;
-      else if (state === GoState.Syscall) {
-        kind = Time.syscall;
-        const lost = procLost[i]!;
-        if (lost === lost) {
-          (perInterval[Time.syscallBlock] ??= new Sketch()).addSpan(procLost, time, i);
-          (perInterval[Time.syscall] ??= new Sketch()).addSpan(since, procLost, i);
-          continue;
-        }
-      }
-      (perInterval[kind] ??= new Sketch()).addSpan(since, time, i);
-    }
+  onBatch(_batch: TrackedBatch, tracker: GoroutineTracker): void {
     for (let k = 0; k < tracker.deathCount; k++) {
       const dead = tracker.deaths[k]!;
       this.#add(dead, tracker.ended[dead]!, false, tracker);
@@ -126,42 +88,9 @@ export class GoroutinePass implements Pass {
     }
   }
 
-  /** An interval of a goroutine without a name waits for one; when there is one, so do no longer those that waited. */
-  #addUnnamed(batch: TrackedBatch, i: number, group: number): void {
-    const slot = batch.slot[i]!;
-    const waiting = this.#unnamed.get(slot);
-    if (group !== 0) {
-      if (waiting !== undefined) this.#name(slot, group, waiting);
-      return;
-    }
-    const { from, time } = batch.columns;
-    const lost = from[i] === GoState.Syscall ? batch.procLost[i]! : NaN;
-    const end = time[i]!;
-    const list = waiting ?? [];
-    if (waiting === undefined) this.#unnamed.set(slot, list);
-    const begin = batch.since[i]!;
-    if (lost === lost)
-      list.push({ kind: Time.syscallBlock, ns: end - lost }, { kind: Time.syscall, ns: lost - begin });
-    else list.push({ kind: timeKind(from[i]!, batch.reason[i]!), ns: end - begin });
-    // Never to be named, as it seems.
-    if (list.length > MAX_UNNAMED) this.#name(slot, 0, list);
-  }
-
-  /** Intervals of a goroutine go to its group. */
-  #name(
-    slot: number,
-    group: number,
-    intervals: readonly { readonly kind: number; readonly ns: number }[],
-  ): void {
-    const { perInterval } = this.#groups[group] ?? this.#group(group);
-    for (const { kind, ns } of intervals) (perInterval[kind] ??= new Sketch()).add(ns);
-    this.#unnamed.delete(slot);
-  }
-
   /** A goroutine is over, or the trace is: its times go to its group. */
   #add(slot: number, end: number, alive: boolean, tracker: GoroutineTracker): void {
-    const unnamed = this.#unnamed.get(slot);
-    if (unnamed !== undefined) this.#name(slot, tracker.group[slot]!, unnamed);
+    tracker.intervals?.settle(slot, tracker.group[slot]!);
     const group = this.#groups[tracker.group[slot]!] ?? this.#group(tracker.group[slot]!);
     const { stride, timeKinds } = tracker;
     if (this.#scratch.length < stride) this.#scratch = new Float64Array(stride * 2);
@@ -223,7 +152,6 @@ export class GoroutinePass implements Pass {
       sums: new Float64Array(12),
       totals: new Sketch(),
       perGoroutine: [],
-      perInterval: [],
       ranges: new Map(),
       byTotal: new Worst(this.#worst),
       byExec: new Worst(this.#worst),
@@ -254,7 +182,7 @@ export class GoroutinePass implements Pass {
         system: isSystemGoroutine(name),
         alive: group.alive,
         per_goroutine: { total: group.totals.distribution(), ...distributions(group.perGoroutine) },
-        per_interval: distributions(group.perInterval),
+        per_interval: distributions(tracker.intervals?.of(id) ?? []),
         worst: {
           total: group.byTotal.items,
           exec: group.byExec.items,

@@ -1,6 +1,8 @@
 /** Texts with small numbers of their own that last over generations, whose string tables do not. */
 
 import type { Generation } from "../trace/generation.ts";
+import { heap } from "./slots.ts";
+import type { Allocator } from "./slots.ts";
 
 export class Names {
   readonly #ids = new Map<string, number>();
@@ -53,16 +55,29 @@ export class NameIndex {
   readonly #names: Names;
   #generation: Generation | undefined;
   /** Number + 1 by string index; 0: not looked up yet. */
-  #ids = new Int32Array(64);
+  #ids: Int32Array;
+  readonly #allocator: Pick<Allocator, "i32">;
 
-  constructor(names: Names) {
+  constructor(names: Names, allocator: Pick<Allocator, "i32"> = heap) {
     this.#names = names;
+    this.#allocator = allocator;
+    this.#ids = allocator.i32(64);
+  }
+
+  /** Numbers + 1 by string index, for the kernel. */
+  get ids(): Int32Array {
+    return this.#ids;
+  }
+
+  /** Their memory moved. */
+  move(moved: (table: Int32Array) => Int32Array): void {
+    this.#ids = moved(this.#ids);
   }
 
   enter(generation: Generation): void {
     this.#generation = generation;
     if (this.#ids.length <= generation.strings.count)
-      this.#ids = new Int32Array(generation.strings.count * 2);
+      this.#ids = this.#allocator.i32(generation.strings.count * 2);
     else this.#ids.fill(0);
   }
 
@@ -78,7 +93,7 @@ export class NameIndex {
   }
 
   #grow(index: number): void {
-    const wider = new Int32Array(index * 2);
+    const wider = this.#allocator.i32(index * 2);
     wider.set(this.#ids);
     this.#ids = wider;
   }

@@ -16,7 +16,7 @@ import { widen } from "./slots.ts";
 import { MAX_STACKS } from "./stacks.ts";
 import { timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
-import { restrided } from "./tracker.ts";
+import { restrided } from "./goroutine-table.ts";
 import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 

@@ -44,6 +44,18 @@ export interface Distribution {
   readonly max_ns: number;
 }
 
+/** Buckets of all values below 2^53. */
+export const BUCKETS = 54 << PART_BITS;
+
+/** Values in the buckets of a sketch: 32 bits without sign each. */
+interface Counted {
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly zeros: number;
+  readonly counts: Int32Array;
+}
+
 /** What stands for the values of a bucket [a, b): 2ab/(a+b), as far in proportion from a as from b. */
 function valueOf(bucket: number): number {
   const octave = bucket >> PART_BITS;
@@ -84,6 +96,31 @@ export class Sketch {
   /** Adds the time from a row's begin to its end; likewise. */
   addSpan(begins: Float64Array, ends: Float64Array, row: number): void {
     this.add(ends[row]! - begins[row]!);
+  }
+
+  /** It still has the values themselves. */
+  get isExact(): boolean {
+    return this.#values !== undefined;
+  }
+
+  /** Adds values that were counted elsewhere into the same buckets. */
+  absorb({ sum, min, max, zeros, counts }: Counted): void {
+    let count = zeros;
+    let used = 0;
+    counts.forEach((n, bucket) => {
+      if (n === 0) return;
+      count += n >>> 0;
+      used = bucket + 1;
+    });
+    if (count === 0) return;
+    this.#spill();
+    this.count += count;
+    this.sum += sum;
+    this.min = Math.min(this.min, min);
+    this.max = Math.max(this.max, max);
+    this.#zeros += zeros;
+    this.#reserve(Math.ceil(used / PARTS) * PARTS);
+    for (let bucket = 0; bucket < used; bucket++) this.#counts[bucket]! += counts[bucket]! >>> 0;
   }
 
   merge(other: Sketch): void {

@@ -1,27 +1,57 @@
 /** Ids to dense slots: an open-addressing hash of doubles. Slots stay where they are until removed, then are used again. */
 
 /** 2^32 divided by the golden ratio: neighbours end up far apart. */
-const SCATTER = 0x9e37_79b1;
+export const SCATTER = 0x9e37_79b1;
 
 const sought = new Float64Array(1);
 
+/** Where a table's arrays come from. */
+export interface Allocator {
+  f64(length: number): Float64Array;
+  i32(length: number): Int32Array;
+}
+
+/** Arrays of their own. */
+export const heap: Allocator = {
+  f64: (length) => new Float64Array(length),
+  i32: (length) => new Int32Array(length),
+};
+
 export class SlotTable {
+  readonly #allocator: Allocator;
   /**
    * Slot + 1 by hash; 0 is free. Ids are handed out in sequence: if their low bits were the hash, those that live
    * would be one long run of buckets, and a removal walks to the end of its run. So they are scattered.
    */
-  #buckets = new Int32Array(1024);
+  #buckets: Int32Array;
   /** 32 less the bits of a bucket's number. */
   #shift = 22;
-  #ids = new Float64Array(256).fill(-1);
+  #ids: Float64Array;
   #free = new Int32Array(256);
   #freeCount = 0;
   /** One above the greatest slot ever used. */
   used = 0;
   count = 0;
 
+  constructor(allocator: Allocator = heap) {
+    this.#allocator = allocator;
+    this.#buckets = allocator.i32(1024);
+    this.#ids = allocator.f64(256).fill(-1);
+  }
+
   get capacity(): number {
     return this.#ids.length;
+  }
+
+  /** The arrays, for the kernel. */
+  get tables(): { readonly buckets: Int32Array; readonly ids: Float64Array; readonly shift: number } {
+    return { buckets: this.#buckets, ids: this.#ids, shift: this.#shift };
+  }
+
+  /** The arrays' memory moved. */
+  move(moved: <T extends Float64Array | Int32Array>(table: T) => T): void {
+    this.#buckets = moved(this.#buckets);
+    this.#ids = moved(this.#ids);
   }
 
   /** The id in a slot, −1 if it is free. */
@@ -88,8 +118,8 @@ export class SlotTable {
 
   #grow(): void {
     const length = this.#ids.length * 2;
-    this.#ids = widen(this.#ids, new Float64Array(length).fill(-1));
-    this.#buckets = new Int32Array(length * 4);
+    this.#ids = widen(this.#ids, this.#allocator.f64(length).fill(-1));
+    this.#buckets = this.#allocator.i32(length * 4);
     this.#shift--;
     for (let slot = 0; slot < length / 2; slot++)
       if (this.#ids[slot] !== -1) this.#link(this.#ids[slot]!, slot);

@@ -1,6 +1,6 @@
 /** Where time went, by kind: the words of the result for the tracker's numbers. */
 
-import { Time } from "./tracker.ts";
+import { Time } from "./goroutine-table.ts";
 import type { GoroutineTracker } from "./tracker.ts";
 
 /** ns by what a goroutine did; kinds without any time are left out of `block_ns`. */

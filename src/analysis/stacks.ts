@@ -1,7 +1,8 @@
 /** Stacks with numbers that last over generations. Two stacks of the same PCs are the same stack, as in Go's profiles. */
 
 import type { Generation } from "../trace/generation.ts";
-import { widen } from "./slots.ts";
+import { heap, widen } from "./slots.ts";
+import type { Allocator } from "./slots.ts";
 
 /** Stacks told apart; further ones become stack 0, "no stack", and are counted. */
 export const MAX_STACKS = 1 << 18;
@@ -28,13 +29,29 @@ export class StackPool {
 
   #generation: Generation | undefined;
   /** Number + 1 by index in the generation's table. */
-  #ids = new Int32Array(64);
+  #ids: Int32Array;
+  readonly #allocator: Pick<Allocator, "i32">;
   #scratch = new Int32Array(128);
+
+  constructor(allocator: Pick<Allocator, "i32"> = heap) {
+    this.#allocator = allocator;
+    this.#ids = allocator.i32(64);
+  }
+
+  /** Numbers + 1 by index in the generation's table, for the kernel. */
+  get ids(): Int32Array {
+    return this.#ids;
+  }
+
+  /** Their memory moved. */
+  move(moved: (table: Int32Array) => Int32Array): void {
+    this.#ids = moved(this.#ids);
+  }
 
   enter(generation: Generation): void {
     this.#generation = generation;
     const needed = generation.stacks.count + 1;
-    if (this.#ids.length < needed) this.#ids = new Int32Array(needed * 2);
+    if (this.#ids.length < needed) this.#ids = this.#allocator.i32(needed * 2);
     else this.#ids.fill(0);
   }
 

@@ -17,7 +17,7 @@ import type { Distribution } from "./sketch.ts";
 import { SlotTable, widen } from "./slots.ts";
 import { timeSplit } from "./split.ts";
 import type { TimeSplit } from "./split.ts";
-import { restrided } from "./tracker.ts";
+import { restrided } from "./goroutine-table.ts";
 import type { GoroutineTracker, Pass } from "./tracker.ts";
 import { Worst } from "./worst.ts";
 

@@ -25,7 +25,7 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const binary: Record<string, Partial<Record<ValueType, number>>> = {
   add: { i32: 0x6a, i64: 0x7c, f64: 0xa0 },
   sub: { i32: 0x6b, i64: 0x7d, f64: 0xa1 },
-  mul: { f64: 0xa2 },
+  mul: { i32: 0x6c, f64: 0xa2 },
   and: { i32: 0x71, i64: 0x83 },
   or: { i32: 0x72, i64: 0x84 },
   xor: { i32: 0x73, i64: 0x85 },
@@ -110,6 +110,10 @@ export class Expression {
   /** An i32 without sign as an i64. */
   wide(): Expression {
     return new Expression("i64", [...this.code, 0xad]);
+  }
+  /** The bits of an f64 as an i64. */
+  bits(): Expression {
+    return new Expression("i64", [...this.code, 0xbd]);
   }
   /** An f64 as an i64, towards zero. */
   truncate(): Expression {

@@ -25,24 +25,47 @@ interface Wasm {
   readonly Memory: new (limits: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
 }
 
-/** The compiled kernel; undefined before it is first asked for, null if it cannot be had. */
-let compiled: object | null | undefined;
+/** A kernel that a memory can be made for: compiled once, when it is first asked for. */
+export class KernelSource {
+  /** Undefined before it is first asked for, null if it cannot be had. */
+  #compiled: object | null | undefined;
+  readonly #module: () => Uint8Array;
+  /** Where the tables begin that are allocated; what is below has places of its own. */
+  readonly tables: number;
+  /** The last memory that was released: making one costs as much as reading some 10,000 events. */
+  spare: Block | undefined;
 
-function engine(): Wasm | undefined {
-  const wasm = (globalThis as { readonly WebAssembly?: Wasm }).WebAssembly;
-  if (compiled === undefined) {
-    try {
-      compiled = wasm === undefined ? null : new wasm.Module(kernelModule());
-    } catch {
-      compiled = null;
-    }
+  /** @param module the bytes of a module that imports `env.memory` and exports `run`. */
+  constructor(module: () => Uint8Array, tables: number) {
+    this.#module = module;
+    this.tables = tables;
   }
-  return compiled === null ? undefined : wasm;
+
+  /** A memory of some pages. Without WebAssembly, or where there is too little of addresses: without a kernel. */
+  make(pages: number): Block {
+    const wasm = (globalThis as { readonly WebAssembly?: Wasm }).WebAssembly;
+    try {
+      if (this.#compiled === undefined)
+        this.#compiled = wasm === undefined ? null : new wasm.Module(this.#module());
+    } catch {
+      this.#compiled = null;
+    }
+    try {
+      if (wasm !== undefined && this.#compiled !== null) {
+        const memory = new wasm.Memory({ initial: pages });
+        const { exports } = new wasm.Instance(this.#compiled, { env: { memory } });
+        return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
+      }
+    } catch {
+      // Each reserves gigabytes of addresses, of which a limit (`ulimit -v`) may leave too few.
+    }
+    return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
+  }
 }
 
 /** What the kernel's module exports. */
 interface Kernel {
-  readonly run: (until: number) => number;
+  readonly run: (argument: number) => number;
 }
 
 /** A memory with a kernel on it, if there is one. */
@@ -53,8 +76,7 @@ interface Block {
   used: number;
 }
 
-/** The last memory that was released: making one costs as much as reading some 10,000 events. */
-let spare: Block | undefined;
+const readerKernel = new KernelSource(kernelModule, TABLES);
 
 export class LinearMemory {
   u8!: Uint8Array;
@@ -64,15 +86,19 @@ export class LinearMemory {
   run: Kernel["run"] | undefined;
   /** Called when the memory grew: views of it are of the old one. */
   onGrowth: () => void = () => {};
+  readonly #source: KernelSource;
   #block!: Block;
-  #end = TABLES;
+  #end: number;
 
-  constructor() {
-    if (spare === undefined) this.#use(makeBlock(FIRST_PAGES));
+  constructor(source = readerKernel) {
+    this.#source = source;
+    this.#end = source.tables;
+    const { spare } = source;
+    if (spare === undefined) this.#use(source.make(FIRST_PAGES));
     else {
       this.#use(spare);
-      spare = undefined;
-      this.u8.fill(0, 0, TABLES);
+      source.spare = undefined;
+      this.u8.fill(0, 0, source.tables);
     }
   }
 
@@ -89,7 +115,7 @@ export class LinearMemory {
           "limit",
           "the goroutines and batches of a generation take more than 4 GiB",
         );
-      this.#use(makeBlock(Math.min(MAX_PAGES, Math.max(pages, (old.length / PAGE) * 2))));
+      this.#use(this.#source.make(Math.min(MAX_PAGES, Math.max(pages, (old.length / PAGE) * 2))));
       this.u8.set(old.subarray(0, address));
       this.onGrowth();
     } else this.u8.fill(0, address, Math.min(this.#end, Math.max(address, this.#block.used)));
@@ -99,7 +125,7 @@ export class LinearMemory {
   /** This memory is not used any more; the next that is made may be of the same bytes. */
   release(): void {
     this.#block.used = Math.max(this.#block.used, this.#end);
-    if (this.u8.length <= MAX_SPARE_BYTES) spare = this.#block;
+    if (this.u8.length <= MAX_SPARE_BYTES) this.#source.spare = this.#block;
   }
 
   #use(block: Block): void {
@@ -109,20 +135,6 @@ export class LinearMemory {
     this.i32 = new Int32Array(block.buffer);
     this.f64 = new Float64Array(block.buffer);
   }
-}
-
-function makeBlock(pages: number): Block {
-  const wasm = engine();
-  try {
-    if (wasm !== undefined) {
-      const memory = new wasm.Memory({ initial: pages });
-      const { exports } = new wasm.Instance(compiled!, { env: { memory } });
-      return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
-    }
-  } catch {
-    // Each reserves gigabytes of addresses, of which a limit (`ulimit -v`) may leave too few.
-  }
-  return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
 }
 
 /** An allocation that is made anew, larger, when it is outgrown. Its address may change, what is in it is kept. */
