@@ -40,10 +40,10 @@ const rows = [
   ...[1, 5, 10].map((rate) => ({ name: `steady ${rate} MB/s`, targets: 1, config: RING, rate: rate * 1e6 })),
   { name: "chatty shop", targets: 1, config: RING, args: ["-chatty"] },
   ...(long ? [2, 50, 200] : [2, 200]).map((targets) => ({
-    name: "quiet shop",
+    name: "steady 50 kB/s each",
     targets,
     config: "",
-    args: ["-load", "12"],
+    rate: 50e3,
   })),
 ].filter(({ name }) => values.only === undefined || name.startsWith(values.only));
 

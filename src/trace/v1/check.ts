@@ -11,8 +11,9 @@ import { V1Cursor } from "./cursor.ts";
 import type { IdTable } from "./ids.ts";
 import type { Marks } from "./marks.ts";
 import { FAKE_PROC } from "./procs.ts";
+import { blockReasons, stopReasons } from "./reasons.ts";
 import type { V1Scan } from "./scan.ts";
-import { V1, v1Names } from "./spec.ts";
+import { V1, V1_TYPES, v1Names } from "./spec.ts";
 import { relativeNanoseconds } from "./times.ts";
 import { DEAD, RUNNABLE, RUNNING, STATUSES, WAITING } from "./transitions.ts";
 
@@ -33,6 +34,17 @@ const ASSISTING = 8;
 const ON_NETWORK = 16;
 /** Its latest event is a GoSysCall. */
 const IN_CALL = 32;
+/** It has begun a region. */
+const IN_REGION = 64;
+
+/** By kind of event: the status it leaves a goroutine in that it takes off its P. */
+const STAYS = 0xff;
+const statusAfter = new Uint8Array(V1_TYPES).fill(STAYS);
+for (const [type] of blockReasons) statusAfter[type] = WAITING;
+for (const [type] of stopReasons) statusAfter[type] = RUNNABLE;
+statusAfter[V1.GoSysBlock] = WAITING;
+statusAfter[V1.GoStop] = DEAD;
+statusAfter[V1.GoEnd] = DEAD;
 
 /** Checks events, in order of time. */
 export class Checker {
@@ -107,46 +119,23 @@ export class Checker {
       this.known[g] = known & ~IN_CALL;
       if (kind === V1.GoSysBlock) this.marks.set(this.call[g]!);
     }
-    if (kind === V1.GoSysCall) {
-      this.known[g] = this.known[g]! | IN_CALL;
-      this.call[g] = row;
-    }
-    this.checkScheduling(kind, p, g);
+    // Nine of ten events are of these three kinds.
+    const next = statusAfter[kind]!;
+    if (next !== STAYS) this.leave(kind, p, g, next);
+    else if (kind === V1.GoStart) this.begin(p, g);
+    else if (kind === V1.GoUnblock) this.unblock(p, g);
+    else this.checkScheduling(kind, p, g);
   }
 
   private checkScheduling(kind: number, p: number, g: number): void {
     switch (kind) {
-      case V1.GoStart:
       case V1.GoStartLabel:
         return this.begin(p, g);
-      case V1.GoUnblock:
-        return this.unblock(p, g);
       case V1.GoCreate:
         return this.create(kind, p, g);
-      case V1.GoSleep:
-      case V1.GoBlock:
-      case V1.GoBlockSend:
-      case V1.GoBlockRecv:
-      case V1.GoBlockSelect:
-      case V1.GoBlockSync:
-      case V1.GoBlockCond:
-      case V1.GoBlockGC:
-      case V1.GoSysBlock:
-        return this.leave(kind, p, g, WAITING);
-      case V1.GoBlockNet:
-        this.leave(kind, p, g, WAITING);
-        this.known[g] = this.known[g]! | ON_NETWORK;
-        return undefined;
-      case V1.GoSched:
-      case V1.GoPreempt:
-        return this.leave(kind, p, g, RUNNABLE);
-      case V1.GoStop:
-        return this.leave(kind, p, g, DEAD);
-      case V1.GoEnd:
-        this.leave(kind, p, g, DEAD);
-        this.regions.delete(g);
-        return undefined;
       case V1.GoSysCall:
+        this.known[g] = this.known[g]! | IN_CALL;
+        this.call[g] = this.row;
         return this.requireRunning(kind, p, g, false);
       case V1.GoSysExit:
         if (this.status(g) !== WAITING)
@@ -223,6 +212,7 @@ export class Checker {
   private region(g: number, task: number, mode: number, name: number): void {
     const innermost = this.regions.get(g);
     if (mode === 0) {
+      this.known[g] = this.known[g]! | IN_REGION;
       this.regions.set(g, { task, name, outer: innermost });
       return;
     }
@@ -278,9 +268,12 @@ export class Checker {
   }
 
   private leave(kind: number, p: number, g: number, next: number): void {
-    this.requireRunning(kind, p, g, false);
-    this.setStatus(g, next);
+    const known = this.known[g]!;
+    if ((known & STATUS) !== RUNNING || this.runs[p] !== g || g === 0) this.requireRunning(kind, p, g, false);
+    this.known[g] = (known & ~STATUS) | next;
     this.runs[p] = 0;
+    if (kind === V1.GoBlockNet) this.known[g] = this.known[g]! | ON_NETWORK;
+    else if (kind === V1.GoEnd && (known & IN_REGION) !== 0) this.regions.delete(g);
   }
 
   private requireRunning(kind: number, p: number, g: number, allowNone: boolean): void {
