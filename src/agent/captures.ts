@@ -3,7 +3,13 @@ import type { Clock } from "../base/clock.ts";
 import { errorMessage, GorewindError, ScrapeError, StoreError } from "../base/errors.ts";
 import type { PrivacyPolicy } from "../base/privacy.ts";
 import { epochMilliseconds, milliseconds, type Milliseconds } from "../base/units.ts";
-import { buildManifest, traceFiles, type Identity, type Omission } from "../capture/build.ts";
+import {
+  buildManifest,
+  traceFiles,
+  type CaptureFacts,
+  type Identity,
+  type Omission,
+} from "../capture/build.ts";
 import type { CaptureEvent, Measurement } from "../capture/events.ts";
 import { REPORT_NAME, SUMMARY_NAME, type CaptureFile } from "../capture/manifest.ts";
 import { planTrace, type CaptureWindow } from "../capture/plan.ts";
@@ -63,7 +69,7 @@ interface Gathered {
   readonly files: CaptureFile[];
   readonly omitted: Omission[];
   readonly plan: ReturnType<typeof planTrace>;
-  readonly parseable: boolean | undefined;
+  readonly explanation: Explanation | undefined;
 }
 
 type ProfileOutcome = { readonly file: CaptureFile } | { readonly omitted: Omission };
@@ -166,7 +172,7 @@ export class CaptureCoordinator {
     let writer: CaptureWriter | undefined;
     try {
       writer = await this.#deps.spool.begin(id);
-      const { files, omitted, plan, parseable } = await this.#gather(pending, writer);
+      const { files, omitted, plan, explanation } = await this.#gather(pending, writer);
       if (files.length === 0) {
         throw new StoreError("nothing_captured", omitted.map((o) => `${o.name}: ${o.reason}`).join("; "), {
           retryable: false,
@@ -180,7 +186,7 @@ export class CaptureCoordinator {
         firings: this.#sayable(pending),
         window: pending.window,
         plan,
-        parseable,
+        ...toldBy(explanation),
         files,
         omitted,
         identity: this.#deps.identity(),
@@ -249,7 +255,7 @@ export class CaptureCoordinator {
     }
     const explanation = await explaining;
     if (explanation !== undefined) await addExplanation(explanation, writer, files, omitted);
-    return { files, omitted, plan, parseable: explanation?.parseable };
+    return { files, omitted, plan, explanation };
   }
 
   /** The firings as they may be written. */
@@ -323,6 +329,14 @@ export class CaptureCoordinator {
       return { omitted: { name, reason: quotes ? error.code : errorMessage(error) } };
     }
   }
+}
+
+/** What the manifest tells of it. */
+export function toldBy(explanation: Explanation | undefined): Pick<CaptureFacts, "parseable" | "numbers"> {
+  return {
+    parseable: explanation?.parseable,
+    numbers: explanation?.kind === "explained" ? explanation.numbers : undefined,
+  };
 }
 
 /** Adds what the trace says; a capture is whole without it. */

@@ -3,6 +3,7 @@
  */
 
 import type { PrivacyPolicy } from "../base/privacy.ts";
+import type { SummaryNumbers } from "../base/summary.ts";
 import type { EpochMilliseconds } from "../base/units.ts";
 import type { RecordedGeneration } from "../ring/recording.ts";
 import type { Firing } from "../triggers/decision.ts";
@@ -32,6 +33,8 @@ export interface CaptureFacts {
   readonly plan: TracePlan;
   /** Whether the trace was read to its end without an error; undefined: not tried. */
   readonly parseable: boolean | undefined;
+  /** What the trace says; undefined: it was not analysed. */
+  readonly numbers: SummaryNumbers | undefined;
   readonly files: readonly CaptureFile[];
   readonly omitted: readonly Omission[];
   readonly identity: Identity;
@@ -63,6 +66,7 @@ export function buildManifest(facts: CaptureFacts): Manifest {
     target: { name: target.name, job: target.job, address: target.address, labels: target.labels },
     reasons: facts.firings.map(reasonOf),
     ...(main !== undefined && { window: describeWindow(main, facts), trace: describeTrace(main, facts) }),
+    ...(facts.numbers !== undefined && { summary: facts.numbers }),
     ...(facts.goVersion !== undefined && { go_version: facts.goVersion }),
     ...(facts.privacy.length > 0 && { privacy: { anonymized: [...facts.privacy] } }),
     agent: { version: identity.version, host: identity.host, config_hash: identity.configHash },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SUMMARY_NUMBERS } from "../base/summary.ts";
 
 /** The file that makes a capture exist: it is written and uploaded last. */
 export const MANIFEST_NAME = "manifest.json";
@@ -72,6 +73,9 @@ const trace = z.object({
     .optional(),
 });
 
+/** What the trace says, in numbers that captures are compared by; all of it is in `summary.json`. */
+const summary = z.partialRecord(z.enum(SUMMARY_NUMBERS), z.number());
+
 const encryption = z.object({
   method: z.literal("age"),
   /** Public keys: any of their holders can read the files, which end in `.age`. */
@@ -93,6 +97,8 @@ export const manifestSchema = z.object({
   reasons: z.array(reason).min(1),
   window: traceWindow.optional(),
   trace: trace.optional(),
+  /** Absent: the trace was not analysed. */
+  summary: summary.optional(),
   /** The service's own Go version where it is known (`go1.26.8`). */
   go_version: z.string().optional(),
   /** Absent: the target has no privacy policy, and everything is as it was. */

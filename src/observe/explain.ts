@@ -1,8 +1,10 @@
 /** A capture's trace → what it says: `summary.json`, `report.html`, and whether Go's tools would read it. */
 
 import { Analysis } from "../analysis/analyse.ts";
+import { summaryNumbers } from "../analysis/numbers.ts";
 import type { AnalysisResult } from "../analysis/result.ts";
 import { errorMessage } from "../base/errors.ts";
+import type { SummaryNumbers } from "../base/summary.ts";
 import { renderHtml } from "../report/html/page.ts";
 import { TraceFormatError } from "../trace/error.ts";
 import { TraceReader, type ReaderOptions } from "../trace/reader.ts";
@@ -18,6 +20,7 @@ export type Explanation =
       readonly kind: "explained";
       /** Whether a strict reader went through it without an error. */
       readonly parseable: boolean;
+      readonly numbers: SummaryNumbers;
       readonly summary: Uint8Array;
       readonly report: Uint8Array;
     }
@@ -36,6 +39,7 @@ export function explain({ title, chunks }: ExplainJob): Explanation {
     return {
       kind: "explained",
       parseable,
+      numbers: summaryNumbers(result),
       summary: text.encode(`${JSON.stringify(result)}\n`),
       report: text.encode(renderHtml(result, { title })),
     };

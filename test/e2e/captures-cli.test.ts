@@ -78,6 +78,21 @@ ${place.yaml}`,
       expect(await listed("--service", "nobody")).toEqual([]);
       expect(await listed("--since", "1h", "--label", "job=shop")).toEqual([b, a]);
       expect((await gorewind("captures", "ls", "--since", "yesterday-ish")).exitCode).toBe(1);
+      expect((await listed("--sort", "events")).toSorted()).toEqual([a, b].toSorted());
+      const longest = await gorewind(
+        "captures",
+        "ls",
+        "--scan",
+        "--sort",
+        "sched_wait_max_ns",
+        "--limit",
+        "1",
+      );
+      expect(longest.stdout).toMatch(/SCHED_WAIT_MAX_NS.*\n.* \d[\d.]*(ns|µs|ms|s) *\n/);
+      expect(await gorewind("captures", "ls", "--sort", "beauty")).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(/expected one of created, .*stw_max_ns.*, not "beauty"/) as string,
+      });
 
       const fetched = await gorewind("captures", "get", a.slice(-8), "--output", scratch);
       expect(fetched).toMatchObject({ exitCode: 0, stdout: `${join(scratch, a)}\n` });

@@ -43,6 +43,22 @@ describe("explaining a capture", () => {
     if (explanation.kind !== "explained") throw new Error(explanation.reason);
     expect(explanation.parseable).toBe(true);
     const summary = JSON.parse(text(explanation.summary)) as AnalysisResult;
+    expect(explanation.numbers).toEqual({
+      duration_ns: summary.duration_ns,
+      events: summary.events,
+      goroutines: summary.goroutines.reduce((sum, { count }) => sum + count, 0),
+      tasks: summary.tasks.reduce((sum, { count }) => sum + count, 0),
+      task_max_ns: Math.max(...summary.tasks.map(({ max_ns }) => max_ns)),
+      sched_wait_p99_ns: summary.scheduler.latency.p99_ns,
+      sched_wait_max_ns: summary.scheduler.latency.max_ns,
+      run_queue_max: summary.scheduler.run_queue_max,
+      gc_cycles: summary.gc.cycle_count,
+      stw_total_ns: summary.gc.stw_total_ns,
+      stw_max_ns: Math.max(...Object.values(summary.gc.stw).map(({ max_ns }) => max_ns)),
+      heap_max_bytes: Math.max(...summary.gc.heap.max.filter((most) => most !== null)),
+      stuck: summary.stuck.count,
+      findings: summary.findings?.findings.length,
+    });
     expect(summary.events).toBe(198_630);
     expect(text(explanation.report)).toContain("<h1>shop: &lt;slow&gt;</h1>");
   });

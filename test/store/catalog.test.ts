@@ -287,6 +287,8 @@ function manyRows(count: number): IndexRow[] {
     bytes: 3_000_000_000 + i, // Beyond 2^31.
     trace_bytes: i % 3 === 0 ? undefined : i,
     complete: i % 2 === 0,
+    events: i,
+    ...(i % 4 > 0 && { stw_max_ns: i * 1.5 }),
     message: `the ${i}th: "ä"`,
   }));
 }

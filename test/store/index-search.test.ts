@@ -57,6 +57,7 @@ test("a search finds what reading every line finds, in the same order", async ()
   const line = fc.record({
     n: fc.nat(30),
     value: fc.option(fc.nat(5), { nil: undefined }),
+    stw_max_ns: fc.nat(9).map((ns) => ns * 1000),
     service: fc.constantFrom("a", "b"),
     severity: fc.constantFrom("info", "critical"),
     pinned: fc.boolean(),
@@ -77,7 +78,7 @@ test("a search finds what reading every line finds, in the same order", async ()
       },
       { requiredKeys: [] },
     ),
-    sort: fc.constantFrom("created", "value", "bytes"),
+    sort: fc.constantFrom("created", "value", "bytes", "stw_max_ns"),
     limit: fc.constantFrom(1, 3, 10, Infinity),
   });
   await fc.assert(

@@ -7,7 +7,7 @@ import { planTrace, type Cut } from "../../capture/plan.ts";
 import type { Explainer } from "../../observe/explainer.ts";
 import type { Spool } from "../../store/spool/spool.ts";
 import type { Firing } from "../../triggers/decision.ts";
-import { addExplanation } from "../captures.ts";
+import { addExplanation, toldBy } from "../captures.ts";
 import type { MirrorEvent } from "../events.ts";
 import { leftFolder } from "./layout.ts";
 import { leftRings, readLeft, type LeftRing } from "./left.ts";
@@ -89,7 +89,7 @@ async function recover(
       firings: [firing],
       window,
       plan,
-      parseable: explanation?.parseable,
+      ...toldBy(explanation),
       files,
       omitted,
       identity: deps.identity(),

@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { SORT_KEYS } from "../../store/catalog/filter.ts";
 import type { CommandIo } from "../io.ts";
 import type { StoreArguments } from "../store-argument.ts";
 import type { VerifyArguments } from "./change.ts";
@@ -38,11 +39,7 @@ function addListing(captures: Command, io: CommandIo, done: Done): void {
     .option("--min-value <number>", "observed value, in the signal's base unit")
     .option("--max-value <number>")
     .option("--pinned", "only pinned ones")
-    .option(
-      "--sort <key>",
-      "created, value, bytes, trace_bytes, generations or reasons; greatest first",
-      "created",
-    )
+    .option("--sort <key>", `greatest first, by ${SORT_KEYS.join(", ")}`, "created")
     .option("--limit <n>", "at most so many", "50")
     .option("--scan", "read every manifest instead of the index")
     .option("--json", "one JSON object a line")

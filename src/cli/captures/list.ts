@@ -1,5 +1,6 @@
 import { parseDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/size.ts";
+import { SUMMARY_NUMBERS, type SummaryNumber } from "../../base/summary.ts";
 import { SORT_KEYS, type CaptureFilter, type SortKey } from "../../store/catalog/filter.ts";
 import type { IndexRow } from "../../store/index/row.ts";
 import { formatValue } from "../../triggers/threshold.ts";
@@ -36,13 +37,15 @@ export async function listCaptures(args: ListArguments, io: CommandIo, signal: A
   return await withCatalog(args, io, async (catalog) => {
     const rows = await catalog.list(request, signal);
     const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
-    io.out(args.json === true ? lines : format(rows, catalog.store.location));
+    io.out(args.json === true ? lines : format(rows, request.sort, catalog.store.location));
     return 0;
   });
 }
 
-function format(rows: readonly IndexRow[], location: string): string {
+function format(rows: readonly IndexRow[], sort: SortKey, location: string): string {
   if (rows.length === 0) return `no such captures in ${location}\n`;
+  // What it is sorted by, where that is not in a column anyway.
+  const number = SUMMARY_NUMBERS.find((name) => name === sort);
   return formatTable(
     [
       { title: "CREATED" },
@@ -52,6 +55,7 @@ function format(rows: readonly IndexRow[], location: string): string {
       { title: "VALUE", align: "right" },
       { title: "THRESHOLD", align: "right" },
       { title: "SIZE", align: "right" },
+      ...(number === undefined ? [] : [{ title: number.toUpperCase(), align: "right" as const }]),
       { title: "" },
     ],
     rows.map((row) => [
@@ -62,6 +66,7 @@ function format(rows: readonly IndexRow[], location: string): string {
       valueOf(row.value, row.unit),
       valueOf(row.threshold, row.unit),
       formatSize(row.bytes),
+      ...(number === undefined ? [] : [numberOfSummary(number, row[number])]),
       [row.pinned ? "pinned" : "", row.complete === false ? "incomplete" : ""].filter(Boolean).join(", "),
     ]),
   );
@@ -72,6 +77,12 @@ function valueOf(value: number | undefined, unit: string | undefined): string {
   const [base = "count", perSecond] = (unit ?? "count").split("/");
   const known = base === "seconds" || base === "bytes" || base === "ratio" ? base : "count";
   return formatValue(value, { unit: known, perSecond: perSecond !== undefined });
+}
+
+function numberOfSummary(name: SummaryNumber, value: number | undefined): string {
+  if (value === undefined) return "";
+  if (name.endsWith("_ns")) return formatValue(value / 1e9, { unit: "seconds", perSecond: false });
+  return name.endsWith("_bytes") ? formatSize(value) : String(value);
 }
 
 function filterOf(args: ListArguments, now: number): CaptureFilter {

@@ -1,3 +1,4 @@
+import { SUMMARY_NUMBERS } from "../../base/summary.ts";
 import { severityRank } from "../severity.ts";
 import type { IndexRow } from "../index/row.ts";
 
@@ -54,7 +55,16 @@ function hasLabels(wanted: Readonly<Record<string, string>>, json: string): bool
 }
 
 /** The numbers of a line that a list can be sorted by, the greatest first. */
-export const SORT_KEYS = ["created", "value", "bytes", "trace_bytes", "generations", "reasons"] as const;
+export const SORT_KEYS = [
+  "created",
+  "value",
+  "threshold",
+  "bytes",
+  "trace_bytes",
+  "generations",
+  "reasons",
+  ...SUMMARY_NUMBERS,
+] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
 export function greatestFirst(key: SortKey): (a: IndexRow, b: IndexRow) => number {

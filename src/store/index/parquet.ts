@@ -1,6 +1,7 @@
 import { parquetMetadata, parquetRead, parquetSchema, type FileMetaData } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { errorMessage, StoreError } from "../../base/errors.ts";
+import { SUMMARY_NUMBERS } from "../../base/summary.ts";
 import type { IndexRow } from "./row.ts";
 
 type ColumnType = "STRING" | "TIMESTAMP" | "DOUBLE" | "INT32" | "INT64" | "BOOLEAN";
@@ -36,6 +37,7 @@ const COLUMNS: readonly (readonly [keyof IndexRow, ColumnType, "optional"?])[] =
   ["pinned", "BOOLEAN"],
   ["removed", "BOOLEAN"],
   ["indexed", "TIMESTAMP"],
+  ...SUMMARY_NUMBERS.map((name) => [name, "DOUBLE", "optional"] as const),
 ];
 
 /** The rows as a Parquet file, newest first, so that a reader with a limit finds what it wants in front. */

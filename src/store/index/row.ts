@@ -1,3 +1,4 @@
+import type { SummaryNumbers } from "../../base/summary.ts";
 import type { Manifest } from "../../capture/manifest.ts";
 import { serviceOf } from "../keys.ts";
 import { worstSeverity } from "../severity.ts";
@@ -6,7 +7,7 @@ import { worstSeverity } from "../severity.ts";
  * One line of the index: what is known of a capture without reading it. The index is a log: a later line of the same
  * id replaces an earlier one, and one that is `removed` ends it.
  */
-export interface IndexRow {
+export interface IndexRow extends SummaryNumbers {
   readonly id: string;
   /** Milliseconds since the epoch; a timestamp in the file. */
   readonly created: number;
@@ -75,6 +76,7 @@ export function rowOf(manifest: Manifest, prefix: string, indexed: number): Inde
     pinned: false,
     removed: false,
     indexed,
+    ...manifest.summary,
   };
 }
 
