@@ -3,7 +3,7 @@ import { SORT_KEYS } from "../../store/catalog/filter.ts";
 import type { CommandIo } from "../io.ts";
 import type { StoreArguments } from "../store-argument.ts";
 import type { VerifyArguments } from "./change.ts";
-import type { GetArguments } from "./get.ts";
+import type { GetArguments, OpenArguments } from "./get.ts";
 import type { ListArguments } from "./list.ts";
 
 type Done = (code: number) => void;
@@ -68,8 +68,9 @@ function addFetching(captures: Command, io: CommandIo, done: Done): void {
     });
   withStore(captures.command("open <id>").description("fetch a capture and start go tool trace"), io)
     .option("-o, --output <folder>", "put the capture's folder there (default: the temporary folder)")
+    .option("--report", "open its report.html instead")
     .option("--identity <file>", "age identity file: decrypt what is encrypted")
-    .action(async (id: string, args: GetArguments) => {
+    .action(async (id: string, args: OpenArguments) => {
       const { openCommand } = await import("./get.ts");
       done(await abortable(io, (signal) => openCommand(id, args, io, signal)));
     });

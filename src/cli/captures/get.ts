@@ -37,10 +37,15 @@ export async function fetchCommand(
   return 0;
 }
 
-/** `gorewind captures open ID`: fetches it and starts `go tool trace`. */
+export interface OpenArguments extends GetArguments {
+  /** The report instead of the trace. */
+  readonly report?: boolean;
+}
+
+/** `gorewind captures open ID`: fetches it and starts `go tool trace`, or what opens HTML here. */
 export async function openCommand(
   id: string,
-  args: GetArguments,
+  args: OpenArguments,
   io: CommandIo,
   signal: AbortSignal,
 ): Promise<number> {
@@ -52,10 +57,11 @@ export async function openCommand(
     io.err(`the capture is encrypted: give --identity FILE to open it: ${folder}\n`);
     return 1;
   }
-  const viewer = viewerOf(manifest, folder);
+  const what = args.report === true ? "report" : "trace";
+  const viewer = viewerOf(manifest, folder, what);
   if (viewer === undefined) {
     const why = manifest.omitted.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-    io.err(`the capture has no trace (${why}): ${folder}\n`);
+    io.err(`the capture has no ${what} (${why}): ${folder}\n`);
     return 1;
   }
   io.err(`${viewer.join(" ")}\n`);

@@ -1,5 +1,6 @@
+import { platform } from "node:os";
 import { join } from "node:path";
-import { MANIFEST_NAME, TRACE_NAME, type Manifest } from "../../capture/manifest.ts";
+import { MANIFEST_NAME, REPORT_NAME, TRACE_NAME, type Manifest } from "../../capture/manifest.ts";
 import { AGE_SUFFIX, type Identities } from "../encryption.ts";
 import type { IndexRow } from "../index/row.ts";
 import type { Catalog } from "./catalog.ts";
@@ -44,10 +45,17 @@ export async function getCapture(
   return { folder, manifest: capture.manifest };
 }
 
-/** The program that shows a fetched capture: `go tool trace` on its trace, or undefined when it has none. */
-export function viewerOf(manifest: Manifest, folder: string): readonly [string, ...string[]] | undefined {
-  const trace = manifest.files.find(({ name }) => name === TRACE_NAME || name === TRACE_NAME + AGE_SUFFIX);
-  return trace === undefined ? undefined : ["go", "tool", "trace", join(folder, TRACE_NAME)];
+/** What opens a capture's trace, or its report. Undefined: it has none. */
+export function viewerOf(
+  manifest: Manifest,
+  folder: string,
+  of: "trace" | "report" = "trace",
+): readonly [string, ...string[]] | undefined {
+  const name = of === "trace" ? TRACE_NAME : REPORT_NAME;
+  if (!manifest.files.some((file) => file.name === name || file.name === name + AGE_SUFFIX)) return undefined;
+  const file = join(folder, name);
+  if (of === "trace") return ["go", "tool", "trace", file];
+  return [platform() === "darwin" ? "open" : "xdg-open", file];
 }
 
 export async function diffCaptures(
