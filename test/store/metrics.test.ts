@@ -157,7 +157,7 @@ describe.skipIf(requireOrSkip("metrics in S3, read by DuckDB", missing))("in S3"
     expect(rows[0]).toEqual({
       service: "checkout",
       minute: "2026-03-11 12:00",
-      tasks: 60,
+      tasks: "60", // a sum has more bits than a number of JSON
       worst_p99: 0.058,
     });
   });
