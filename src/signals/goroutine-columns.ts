@@ -1,6 +1,8 @@
 /** What is kept of each goroutine from event to event and from generation to generation, as columns by slot. */
 
-import { IdSlots, widened } from "./id-slots.ts";
+import { IdSlots } from "./id-slots.ts";
+import { At } from "./kernel/layout.ts";
+import { Table, type SignalsMemory } from "./kernel/memory.ts";
 
 /** What was seen of the request that a goroutine serves. */
 export const RequestSeen = {
@@ -14,31 +16,79 @@ export const RequestSeen = {
 
 export class GoroutineColumns {
   readonly slots: IdSlots;
+  readonly #state: Table<Uint8Array>;
+  readonly #since: Table<Float64Array>;
+  readonly #exact: Table<Uint8Array>;
+  readonly #reason: Table<Int32Array>;
+  readonly #site: Table<Int32Array>;
+  readonly #start: Table<Int32Array>;
+  readonly #assisting: Table<Uint8Array>;
+  readonly #requestSince: Table<Float64Array>;
+  readonly #requestSeen: Table<Uint8Array>;
+  readonly #requestName: Table<Int32Array>;
+  readonly #region: Table<Int32Array>;
+  readonly #regionsMissed: Table<Int32Array>;
   /** `GoState` now. */
-  state = new Uint8Array(0);
+  get state(): Uint8Array {
+    return this.#state.view;
+  }
   /** Relative ns at which it got into that state. */
-  since = new Float64Array(0);
+  get since(): Float64Array {
+    return this.#since.view;
+  }
   /** 1 if `since` is when it happened, 0 if it is only when it was first seen so. */
-  exact = new Uint8Array(0);
+  get exact(): Uint8Array {
+    return this.#exact.view;
+  }
   /** Number of the reason it waits for. */
-  reason = new Int32Array(0);
+  get reason(): Int32Array {
+    return this.#reason.view;
+  }
   /** Where it waits or calls the system: a stack of this generation, or −1 − the number of the function's name. */
-  site = new Int32Array(0);
+  get site(): Int32Array {
+    return this.#site.view;
+  }
   /** Number of the name of the function it started in; −1 while not known. */
-  start = new Int32Array(0);
+  get start(): Int32Array {
+    return this.#start.view;
+  }
   /** 1 while in mark assist. */
-  assisting = new Uint8Array(0);
+  get assisting(): Uint8Array {
+    return this.#assisting.view;
+  }
   /** Relative ns at which its request began, NaN outside one; `RequestSeen`; name's number or −1. */
-  requestSince = new Float64Array(0);
-  requestSeen = new Uint8Array(0);
-  requestName = new Int32Array(0);
+  get requestSince(): Float64Array {
+    return this.#requestSince.view;
+  }
+  get requestSeen(): Uint8Array {
+    return this.#requestSeen.view;
+  }
+  get requestName(): Int32Array {
+    return this.#requestName.view;
+  }
   /** First of its open regions, innermost first, −1 for none. */
-  region = new Int32Array(0);
+  get region(): Int32Array {
+    return this.#region.view;
+  }
   /** Regions begun beyond the bound and not ended yet. */
-  regionsMissed = new Int32Array(0);
+  get regionsMissed(): Int32Array {
+    return this.#regionsMissed.view;
+  }
 
-  constructor(limit: number) {
-    this.slots = new IdSlots(limit, (capacity) => this.#grow(capacity));
+  constructor(memory: SignalsMemory, limit: number) {
+    this.#state = new Table(memory, Uint8Array, At.state);
+    this.#since = new Table(memory, Float64Array, At.since);
+    this.#exact = new Table(memory, Uint8Array, At.exact);
+    this.#reason = new Table(memory, Int32Array, At.reason);
+    this.#site = new Table(memory, Int32Array, At.site);
+    this.#start = new Table(memory, Int32Array, At.start);
+    this.#assisting = new Table(memory, Uint8Array, At.assisting);
+    this.#requestSince = new Table(memory, Float64Array, At.requestSince);
+    this.#requestSeen = new Table(memory, Uint8Array, At.requestSeen);
+    this.#requestName = new Table(memory, Int32Array);
+    this.#region = new Table(memory, Int32Array);
+    this.#regionsMissed = new Table(memory, Int32Array);
+    this.slots = new IdSlots(memory, limit, (capacity) => this.#grow(capacity), true);
   }
 
   /** A goroutine seen for the first time, in a state since `since`; −1 at the limit. */
@@ -61,17 +111,17 @@ export class GoroutineColumns {
   }
 
   #grow(capacity: number): void {
-    this.state = widened(this.state, capacity);
-    this.since = widened(this.since, capacity);
-    this.exact = widened(this.exact, capacity);
-    this.reason = widened(this.reason, capacity);
-    this.site = widened(this.site, capacity);
-    this.start = widened(this.start, capacity);
-    this.assisting = widened(this.assisting, capacity);
-    this.requestSince = widened(this.requestSince, capacity);
-    this.requestSeen = widened(this.requestSeen, capacity);
-    this.requestName = widened(this.requestName, capacity);
-    this.region = widened(this.region, capacity);
-    this.regionsMissed = widened(this.regionsMissed, capacity);
+    this.#state.ensure(capacity);
+    this.#since.ensure(capacity);
+    this.#exact.ensure(capacity);
+    this.#reason.ensure(capacity);
+    this.#site.ensure(capacity);
+    this.#start.ensure(capacity);
+    this.#assisting.ensure(capacity);
+    this.#requestSince.ensure(capacity);
+    this.#requestSeen.ensure(capacity);
+    this.#requestName.ensure(capacity);
+    this.#region.ensure(capacity);
+    this.#regionsMissed.ensure(capacity);
   }
 }

@@ -3,18 +3,21 @@
  * removed, then are used again.
  */
 
+import { At, GOLDEN } from "./kernel/layout.ts";
+import { Table, type SignalsMemory } from "./kernel/memory.ts";
+
 const NONE = -1;
 const BUCKETS_PER_SLOT = 4;
-/** 2^32 over the golden ratio: Knuth's multiplicative hashing. */
-const GOLDEN = 0x9e37_79b1;
+const FIRST_CAPACITY = 64;
 
 export class IdSlots {
   /** Slot + 1 by hash; 0 is free. Four times the slots, so at most a quarter full: nearly always the first is it. */
-  #buckets: Int32Array;
+  readonly #buckets: Table<Int32Array>;
   /** 32 less the bits of a bucket's number. */
   #shift: number;
-  /** By slot; −1 for a free one. */
-  ids: Float64Array;
+  readonly #ids: Table<Float64Array>;
+  readonly #memory: SignalsMemory;
+  readonly #isForKernel: boolean;
   readonly #limit: number;
   readonly #grow: (capacity: number) => void;
   readonly #free: number[] = [];
@@ -25,20 +28,28 @@ export class IdSlots {
   /**
    * @param limit ids kept at once.
    * @param grow called with the new number of slots, for whoever keeps columns beside.
+   * @param isForKernel the kernel looks up these.
    */
-  constructor(limit: number, grow: (capacity: number) => void) {
-    const capacity = 64;
+  constructor(memory: SignalsMemory, limit: number, grow: (capacity: number) => void, isForKernel = false) {
+    this.#memory = memory;
     this.#limit = limit;
     this.#grow = grow;
-    this.ids = new Float64Array(capacity).fill(NONE);
-    this.#buckets = new Int32Array(capacity * BUCKETS_PER_SLOT);
-    this.#shift = Math.clz32(this.#buckets.length) + 1;
-    grow(capacity);
+    this.#isForKernel = isForKernel;
+    this.#ids = new Table(memory, Float64Array, isForKernel ? At.ids : undefined);
+    this.#buckets = new Table(memory, Int32Array, isForKernel ? At.buckets : undefined);
+    this.#shift = 0;
+    this.#size(FIRST_CAPACITY);
+    grow(FIRST_CAPACITY);
+  }
+
+  /** By slot; −1 for a free one. */
+  get ids(): Float64Array {
+    return this.#ids.view;
   }
 
   /** Slot of an id, −1 if there is none. */
   find(id: number): number {
-    const buckets = this.#buckets;
+    const buckets = this.#buckets.view;
     const { ids } = this;
     const mask = buckets.length - 1;
     for (let b = Math.imul(id, GOLDEN) >>> this.#shift; ; b = (b + 1) & mask) {
@@ -53,7 +64,10 @@ export class IdSlots {
     let slot = this.#free.pop();
     if (slot === undefined) {
       slot = this.used++;
-      if (slot === this.ids.length) this.#widen();
+      if (slot === this.ids.length) {
+        this.#size(slot * 2);
+        this.#grow(slot * 2);
+      }
     }
     this.ids[slot] = id;
     this.#link(id, slot);
@@ -62,7 +76,7 @@ export class IdSlots {
   }
 
   remove(slot: number): void {
-    const buckets = this.#buckets;
+    const buckets = this.#buckets.view;
     const { ids } = this;
     const mask = buckets.length - 1;
     let hole = this.#home(ids[slot]!);
@@ -84,7 +98,7 @@ export class IdSlots {
   }
 
   clear(): void {
-    this.#buckets.fill(0);
+    this.#buckets.view.fill(0);
     this.ids.fill(NONE);
     this.#free.length = 0;
     this.used = 0;
@@ -97,22 +111,27 @@ export class IdSlots {
   }
 
   #link(id: number, slot: number): void {
-    const mask = this.#buckets.length - 1;
+    const buckets = this.#buckets.view;
+    const mask = buckets.length - 1;
     let b = this.#home(id);
-    while (this.#buckets[b] !== 0) b = (b + 1) & mask;
-    this.#buckets[b] = slot + 1;
+    while (buckets[b] !== 0) b = (b + 1) & mask;
+    buckets[b] = slot + 1;
   }
 
-  #widen(): void {
-    const capacity = this.ids.length * 2;
-    const narrow = this.ids;
-    this.ids = new Float64Array(capacity).fill(NONE);
-    this.ids.set(narrow);
-    this.#buckets = new Int32Array(capacity * BUCKETS_PER_SLOT);
-    this.#shift = Math.clz32(this.#buckets.length) + 1;
-    for (let slot = 0; slot < narrow.length; slot++)
-      if (narrow[slot] !== NONE) this.#link(narrow[slot]!, slot);
-    this.#grow(capacity);
+  #size(capacity: number): void {
+    const known = this.ids.length;
+    this.#ids.ensure(capacity);
+    this.ids.fill(NONE, known);
+    const count = capacity * BUCKETS_PER_SLOT;
+    this.#buckets.ensure(count);
+    this.#buckets.view.fill(0);
+    this.#shift = Math.clz32(count) + 1;
+    const { i32 } = this.#memory;
+    if (this.#isForKernel) {
+      i32[At.bucketMask >> 2] = count - 1;
+      i32[At.bucketShift >> 2] = this.#shift;
+    }
+    for (let slot = 0; slot < known; slot++) if (this.ids[slot] !== NONE) this.#link(this.ids[slot]!, slot);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tasks that have begun and not ended, across generations. */
 
 import { IdSlots, widened } from "./id-slots.ts";
+import type { SignalsMemory } from "./kernel/memory.ts";
 
 export class OpenTasks {
   readonly #slots: IdSlots;
@@ -9,8 +10,8 @@ export class OpenTasks {
   #name = new Int32Array(0);
   dropped = 0;
 
-  constructor(limit: number) {
-    this.#slots = new IdSlots(limit, (capacity) => {
+  constructor(memory: SignalsMemory, limit: number) {
+    this.#slots = new IdSlots(memory, limit, (capacity) => {
       this.#began = widened(this.#began, capacity);
       this.#name = widened(this.#name, capacity);
     });

@@ -4,24 +4,23 @@
  */
 
 import { ProcState } from "../trace/spec.ts";
-import { widened } from "./id-slots.ts";
+import { At, WORTH_A_LOOK_NS } from "./kernel/layout.ts";
+import { Table, type SignalsMemory } from "./kernel/memory.ts";
 
-/** A gap without any event is worth a look from here on. */
-const GAP_NS = 5e6;
 /**
  * A goroutine that computes makes no event for so long at most: the scheduler's monitor sleeps up to 10 ms before it first
  * sees it running, lets it have a time slice of 10 ms from then (forcePreemptNS in Go's runtime), and may sleep 10 ms
  * before it sees that the slice is over. Up to 28 ms were measured; 5 ms are for the signal and the switch.
  */
 const LONGEST_SILENT_RUN_NS = 35e6;
-/** Ps above are not followed; the reader refuses them as well. */
-const MAX_PROCS = 1 << 16;
+/** Ps above are not followed: more than machines have. */
+const MAX_PROCS = 1 << 12;
 
 export class Processors {
   /** By P: relative ns since when it runs a goroutine of the program, Infinity if it does not. */
-  runningSince = new Float64Array(16).fill(Number.POSITIVE_INFINITY);
+  readonly #runningSince: Table<Float64Array>;
   /** By P: 1 while idle. */
-  #idle = new Uint8Array(16);
+  readonly #idle = new Uint8Array(MAX_PROCS);
   #idleCount = 0;
   /** Stop-the-worlds in progress: nothing may run then, so nothing is kept waiting by the scheduler. */
   #stopped = 0;
@@ -31,9 +30,19 @@ export class Processors {
   /** Whether `settle` has anything to do: a P is idle, or was while it was last asked. */
   mayWait = false;
 
+  constructor(memory: SignalsMemory) {
+    this.#runningSince = new Table(memory, Float64Array, At.runningSince);
+    this.#runningSince.ensure(MAX_PROCS);
+    memory.i32[At.procCount >> 2] = MAX_PROCS;
+    this.runningSince.fill(Number.POSITIVE_INFINITY);
+  }
+
+  get runningSince(): Float64Array {
+    return this.#runningSince.view;
+  }
+
   transition(proc: number, state: number, runnable: number, time: number): void {
     if (proc < 0 || proc >= MAX_PROCS) return;
-    if (proc >= this.#idle.length) this.#reserve(proc);
     const idle = state === ProcState.Idle ? 1 : 0;
     this.#idleCount += idle - this.#idle[proc]!;
     this.#idle[proc] = idle;
@@ -70,13 +79,12 @@ export class Processors {
 
   runs(proc: number, time: number): void {
     if (proc < 0 || proc >= MAX_PROCS) return;
-    if (proc >= this.#idle.length) this.#reserve(proc);
     this.runningSince[proc] = time;
   }
 
   /** Whatever runs there is none of the program's goroutines. */
   pauses(proc: number): void {
-    if (proc >= 0 && proc < this.runningSince.length) this.runningSince[proc] = Number.POSITIVE_INFINITY;
+    if (proc >= 0 && proc < MAX_PROCS) this.runningSince[proc] = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -84,7 +92,7 @@ export class Processors {
    * preempted, visibly, before its end.
    */
   isStarved(gapStart: number, gapEnd: number): boolean {
-    if (gapEnd - gapStart < GAP_NS || this.#stopped > 0) return false;
+    if (gapEnd - gapStart < WORTH_A_LOOK_NS || this.#stopped > 0) return false;
     const { runningSince } = this;
     for (let proc = 0; proc < runningSince.length; proc++) {
       if (runningSince[proc]! + LONGEST_SILENT_RUN_NS < gapEnd) return true;
@@ -112,15 +120,4 @@ export class Processors {
     this.#bothNs = 0;
     this.mayWait = false;
   }
-
-  #reserve(proc: number): void {
-    const capacity = 1 << (32 - Math.clz32(proc));
-    const from = this.runningSince.length;
-    this.runningSince = widened(this.runningSince, capacity);
-    this.runningSince.fill(Number.POSITIVE_INFINITY, from);
-    this.#idle = widened(this.#idle, capacity);
-  }
 }
-
-/** A gap is looked at from this length on; exported for the hot loop, which asks only then. */
-export const WORTH_A_LOOK_NS = GAP_NS;

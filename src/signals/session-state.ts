@@ -9,6 +9,8 @@ import type { Generation } from "../trace/generation.ts";
 import { Ev } from "../trace/spec.ts";
 import { GoroutineColumns } from "./goroutine-columns.ts";
 import { zeroed } from "./id-slots.ts";
+import { At } from "./kernel/layout.ts";
+import { SignalsMemory, Table } from "./kernel/memory.ts";
 import { LogSeries } from "./log-series.ts";
 import { Names, cutText } from "./names.ts";
 import { OpenRegions } from "./open-regions.ts";
@@ -31,6 +33,7 @@ export interface Stop {
 
 export class SessionState {
   readonly options: Required<TraceSignalOptions>;
+  readonly memory: SignalsMemory;
   readonly names: Names;
   readonly reasons: Names;
   readonly facts: StackFacts;
@@ -40,7 +43,7 @@ export class SessionState {
   readonly goroutines: GoroutineColumns;
   readonly tasks: OpenTasks;
   readonly regions: OpenRegions;
-  readonly processors = new Processors();
+  readonly processors: Processors;
   readonly stops: Stop[] = [];
   /** Begin of the running mark phase, NaN without one or if it was not seen. */
   markBegan = Number.NaN;
@@ -62,27 +65,44 @@ export class SessionState {
   gapNs = 0;
   schedLatencies: ValueSample;
   /** Ns blocked by number of the reason. */
-  readonly blockedNs = new Float64Array(MAX_REASONS);
+  readonly #blockedNs: Table<Float64Array>;
+  get blockedNs(): Float64Array {
+    return this.#blockedNs.view;
+  }
   /** Goroutines created less ended by number of the start function's name. */
   balance = new Float64Array(256);
 
   /** By string index of the generation: number of the reason, of a task's name, of the series of a region, a task, plus one. */
-  reasonOf = new Int32Array(0);
+  readonly #reasonOf: Table<Int32Array>;
+  get reasonOf(): Int32Array {
+    return this.#reasonOf.view;
+  }
   taskNameOf = new Int32Array(0);
   regionSeries = new Int32Array(0);
   taskSeries = new Int32Array(0);
   /** By stack index: the series of system calls made there, plus one. */
-  syscallSeries = new Int32Array(0);
+  readonly #syscallSeries: Table<Int32Array>;
+  get syscallSeries(): Int32Array {
+    return this.#syscallSeries.view;
+  }
 
-  constructor(options: Required<TraceSignalOptions>) {
+  /** @param plain without the kernel. */
+  constructor(options: Required<TraceSignalOptions>, plain: boolean) {
+    const memory = new SignalsMemory(plain);
     this.options = options;
+    this.memory = memory;
+    this.processors = new Processors(memory);
+    this.#blockedNs = new Table(memory, Float64Array, At.blockedNs);
+    this.#blockedNs.ensure(MAX_REASONS);
+    this.#reasonOf = new Table(memory, Int32Array, At.reasonOf);
+    this.#syscallSeries = new Table(memory, Int32Array, At.syscallSeries);
     this.names = new Names(options.names, options.labelLength);
     this.reasons = new Names(MAX_REASONS, options.labelLength);
-    this.facts = new StackFacts(this.names);
+    this.facts = new StackFacts(this.names, memory);
     this.series = new TraceSeries(options);
     this.logSeries = new LogSeries(this.series.logs, options.labelSets, options.labelLength);
-    this.goroutines = new GoroutineColumns(options.goroutines);
-    this.tasks = new OpenTasks(options.openTasks);
+    this.goroutines = new GoroutineColumns(memory, options.goroutines);
+    this.tasks = new OpenTasks(memory, options.openTasks);
     this.regions = new OpenRegions(this.goroutines, options.openRegions);
     this.schedLatencies = this.series.schedLatencies.sample(this.series.schedLatencies.index());
   }
@@ -91,6 +111,27 @@ export class SessionState {
   get readsRequests(): boolean {
     const { requests } = this.options;
     return requests === "always" || (requests === "auto" && !this.sawTask);
+  }
+
+  /** Puts what changes from event to event where the kernel has it. */
+  lend(): void {
+    const { i32, f64 } = this.memory;
+    i32[At.requests >> 2] = this.readsRequests ? 1 : 0;
+    i32[At.mayWait >> 2] = this.processors.mayWait ? 1 : 0;
+    i32[At.runnable >> 2] = this.runnable;
+    i32[At.maxRunnable >> 2] = this.maxRunnable;
+    f64[At.last >> 3] = this.last;
+    f64[At.runningNs >> 3] = this.runningNs;
+    f64[At.intervalStart >> 3] = this.intervalStart;
+  }
+
+  /** Takes it back. */
+  takeBack(): void {
+    const { i32, f64 } = this.memory;
+    this.runnable = i32[At.runnable >> 2]!;
+    this.maxRunnable = i32[At.maxRunnable >> 2]!;
+    this.last = f64[At.last >> 3]!;
+    this.runningNs = f64[At.runningNs >> 3]!;
   }
 
   label(text: string): string {
@@ -108,11 +149,12 @@ export class SessionState {
     if (Number.isNaN(this.intervalStart)) this.intervalStart = generation.startTime;
     this.facts.enter(generation);
     const strings = generation.strings.count + 1;
-    this.reasonOf = zeroed(this.reasonOf, strings);
+    this.#reasonOf.clear(strings);
+    this.memory.i32[At.reasonCount >> 2] = this.reasonOf.length;
     this.taskNameOf = zeroed(this.taskNameOf, strings);
     this.regionSeries = zeroed(this.regionSeries, strings);
     this.taskSeries = zeroed(this.taskSeries, strings);
-    this.syscallSeries = zeroed(this.syscallSeries, generation.stacks.count + 1);
+    this.#syscallSeries.clear(generation.stacks.count + 1);
     this.logSeries.clear();
     this.schedLatencies = this.series.schedLatencies.sample(this.series.schedLatencies.index());
   }

@@ -9,6 +9,8 @@ import { RequestMark, markStack } from "../analysis/requests.ts";
 import type { Generation } from "../trace/generation.ts";
 import { ContentNumbers, FIRST_HASH, mixFirst, mixSecond, SECOND_HASH } from "./content-numbers.ts";
 import { widened, zeroed } from "./id-slots.ts";
+import { At } from "./kernel/layout.ts";
+import { Table, type SignalsMemory } from "./kernel/memory.ts";
 import type { Names } from "./names.ts";
 
 /** Of functions and of stacks remembered; beyond, all are forgotten and learned anew. */
@@ -24,7 +26,11 @@ export class StackFacts {
   /** By stack index: number of the name of its root, plus one. */
   #roots = new Int32Array(0);
   /** By stack index: `RequestMark`. For the hot loop, which asks `mark` where this is `unread`. */
-  marks = new Uint8Array(0);
+  get marks(): Uint8Array {
+    return this.#markTable.view;
+  }
+  readonly #markTable: Table<Uint8Array>;
+  readonly #memory: SignalsMemory;
 
   readonly #functions = new ContentNumbers();
   /** By number of a function. */
@@ -36,8 +42,10 @@ export class StackFacts {
   #requests = new Int32Array(64);
   #marksOf = new Uint8Array(64);
 
-  constructor(names: Names) {
+  constructor(names: Names, memory: SignalsMemory) {
     this.#names = names;
+    this.#memory = memory;
+    this.#markTable = new Table(memory, Uint8Array, At.marks);
   }
 
   enter(generation: Generation): void {
@@ -47,8 +55,8 @@ export class StackFacts {
     this.#functionOf = zeroed(this.#functionOf, generation.strings.count + 1);
     this.#numberOf = zeroed(this.#numberOf, stacks);
     this.#roots = zeroed(this.#roots, stacks);
-    if (this.marks.length < stacks) this.marks = new Uint8Array(stacks * 2);
-    else this.marks.fill(0);
+    this.#markTable.clear(stacks);
+    this.#memory.i32[At.stackCount >> 2] = stacks;
   }
 
   /** Lets go of the generation's tables. */

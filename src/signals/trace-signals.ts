@@ -12,13 +12,15 @@
  * Everything is bounded, see `TraceSignalOptions`.
  */
 
+import { MAX_ROWS } from "../trace/kernel/layout.ts";
 import type { EventColumns } from "../trace/columns.ts";
 import type { DecodedGeneration } from "../trace/generation.ts";
 import { Ev, GoState } from "../trace/spec.ts";
 import { takeCensus } from "./census.ts";
 import { advanceRequest, appear, disappear, locate } from "./goroutine-events.ts";
-import { WORTH_A_LOOK_NS } from "./processors.ts";
+import { WORTH_A_LOOK_NS } from "./kernel/layout.ts";
 import { addRare, endFirstSyscall, endRegion, readReason } from "./rare-events.ts";
+import { copyRows, finishRun } from "./kernel/run.ts";
 import { RequestMark } from "../analysis/requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { Observation } from "./signal.ts";
@@ -54,8 +56,9 @@ for (const [kind, types] of [
 export class TraceSignals {
   readonly #state: SessionState;
 
-  constructor(options: TraceSignalOptions = {}) {
-    this.#state = new SessionState({ ...DEFAULT_TRACE_SIGNAL_OPTIONS, ...options });
+  /** @param plain row by row, without the kernel: for tests. */
+  constructor(options: TraceSignalOptions = {}, plain = false) {
+    this.#state = new SessionState({ ...DEFAULT_TRACE_SIGNAL_OPTIONS, ...options }, plain);
   }
 
   /** What the bounds have cost since the session began. */
@@ -65,10 +68,7 @@ export class TraceSignals {
     return { ...s.series.dropped, goroutines, tasks: s.tasks.dropped, regions: s.regions.dropped };
   }
 
-  /**
-   * Takes rows of one generation, in order; between those of two, `finish` is called. One long function on purpose: it runs for every event of the trace, and
-   * nearly all of them are done with inside it.
-   */
+  /** Takes rows of one generation, in order; between those of two, `finish` is called. */
   add(batch: EventColumns): void {
     const s = this.#state;
     if (batch.generation !== s.generation) {
@@ -76,76 +76,39 @@ export class TraceSignals {
       if (batch.length === 1 && batch.type[0] === Ev.Sync) return;
       s.enter(batch);
     }
-    const { length, time, type: types, g: gs, p: ps, stack: stacks, subject: subjects, from: froms } = batch;
+    const { length } = batch;
+    const { run } = s.memory;
+    if (run === undefined || length > MAX_ROWS) return this.#addRows(batch, 0, length);
+    copyRows(s.memory, batch);
+    for (let row = 0; row < length; row++) {
+      s.lend();
+      row = run(row, length);
+      s.takeBack();
+      finishRun(s, batch);
+      if (row < length) this.#addRows(batch, row, row + 1);
+    }
+  }
+
+  /** Each row by itself: all of them where there is no kernel, else those it leaves. One long function on purpose. */
+  #addRows(batch: EventColumns, from: number, until: number): void {
+    const s = this.#state;
+    const { time, type: types, g: gs, p: ps, stack: stacks, subject: subjects, from: froms } = batch;
     const { to: tos, arg0: arg0s } = batch;
-    const {
-      goroutines,
-      processors,
-      regions,
-      facts,
-      intervalStart,
-      blockedNs,
-      schedLatencies,
-      reasonOf,
-      syscallSeries,
-    } = s;
+    const { goroutines, processors, regions, facts, intervalStart, schedLatencies } = s;
     const { syscalls } = s.series;
     const { slots } = goroutines;
-    const { marks } = facts;
-    // Columns of goroutines; they are others once the table has grown.
+    // Views of the memory; they are others once it has grown.
+    let { blockedNs, reasonOf, syscallSeries } = s;
+    let { marks } = facts;
     let { state, since, exact, reason, site, start, assisting, requestSince, requestSeen } = goroutines;
     let { last, runnable, maxRunnable, runningNs, assistNs } = s;
     let requests = s.readsRequests;
 
-    for (let i = 0; i < length; i++) {
+    for (let i = from; i < until; i++) {
       const t = time[i]!;
       const type = types[i]!;
       if (t - last >= WORTH_A_LOOK_NS) addGap(s, last, t);
       last = t;
-      // Three of four events are one of these, in their usual case. The type is known at once, where the goroutine has
-      // to be looked up first: a branch on its state alone is told too late when it was guessed wrong.
-      if (type === Ev.GoStart) {
-        const slot = slots.find(subjects[i]!);
-        if (slot >= 0 && state[slot] === GoState.Runnable) {
-          runnable--;
-          if (processors.mayWait && runnable === 0) processors.settle(0, t);
-          if (exact[slot] === 1) schedLatencies.push(t - since[slot]!, t);
-          state[slot] = GoState.Running;
-          since[slot] = t;
-          exact[slot] = 1;
-          processors.runs(ps[i]!, t);
-          continue;
-        }
-      } else if (type === Ev.GoUnblock) {
-        const slot = slots.find(subjects[i]!);
-        if (slot >= 0 && !requests && state[slot] === GoState.Waiting) {
-          const before = since[slot]!;
-          blockedNs[reason[slot]!]! += t - (before > intervalStart ? before : intervalStart);
-          state[slot] = GoState.Runnable;
-          since[slot] = t;
-          exact[slot] = 1;
-          runnable++;
-          if (runnable > maxRunnable) maxRunnable = runnable;
-          if (processors.mayWait && runnable === 1) processors.settle(1, t);
-          continue;
-        }
-      } else if (type === Ev.GoBlock) {
-        const slot = slots.find(subjects[i]!);
-        const text = arg0s[i]!;
-        const why = text < reasonOf.length ? reasonOf[text]! : 0;
-        if (slot >= 0 && why > 0 && !requests && state[slot] === GoState.Running) {
-          if (start[slot]! >= 0 && assisting[slot] === 0) {
-            runningNs += t - since[slot]!;
-            processors.pauses(ps[i]!);
-            state[slot] = GoState.Waiting;
-            since[slot] = t;
-            exact[slot] = 1;
-            reason[slot] = why - 1;
-            site[slot] = stacks[i]!;
-            continue;
-          }
-        }
-      }
       const kind = KIND[type]!;
       switch (kind) {
         case TRANSITION: {
@@ -155,6 +118,8 @@ export class TraceSignals {
             const isFollowed = appear(s, batch, i);
             ({ state, since, exact, reason, site, start, assisting } = goroutines);
             ({ requestSince, requestSeen } = goroutines);
+            ({ blockedNs, reasonOf, syscallSeries } = s);
+            ({ marks } = facts);
             if (isFollowed && to === GoState.Runnable) {
               runnable++;
               if (runnable > maxRunnable) maxRunnable = runnable;
@@ -271,6 +236,10 @@ export class TraceSignals {
           break;
         default:
           addRare(s, batch, i, runnable);
+          ({ state, since, exact, reason, site, start, assisting } = goroutines);
+          ({ requestSince, requestSeen } = goroutines);
+          ({ blockedNs, reasonOf, syscallSeries } = s);
+          ({ marks } = facts);
           // The first task shows that requests are told by tasks.
           if (requests) requests = s.readsRequests;
           break;

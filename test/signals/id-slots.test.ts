@@ -1,3 +1,4 @@
+import { SignalsMemory } from "../../src/signals/kernel/memory.ts";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { IdSlots } from "../../src/signals/id-slots.ts";
@@ -11,7 +12,7 @@ it("finds what was added and not removed, as a map does", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
       let capacity = 0;
-      const slots = new IdSlots(100, (wider) => (capacity = wider));
+      const slots = new IdSlots(new SignalsMemory(), 100, (wider) => (capacity = wider));
       const model = new Map<number, number>();
       for (const { add, id } of steps) {
         const known = model.get(id);

@@ -1,0 +1,59 @@
+/** The kernel's way and the plain way, row by row, see the same in every trace. */
+
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { Observation } from "../../src/signals/signal.ts";
+import { TraceSignals } from "../../src/signals/trace-signals.ts";
+import type { EventColumns } from "../../src/trace/columns.ts";
+import { TraceReader } from "../../src/trace/reader.ts";
+import { Ev } from "../../src/trace/spec.ts";
+import { sharedTrace, v2Releases } from "../trace/support.ts";
+
+/** What both say of each generation; rows come in batches of so many. */
+function bothWays(
+  bytes: Uint8Array,
+  requests: "auto" | "always",
+  batchRows: number,
+): readonly [Observation[], Observation[]] {
+  const reader = new TraceReader({ batchRows });
+  const ways = [new TraceSignals({ requests }), new TraceSignals({ requests }, true)] as const;
+  const seen: [Observation[], Observation[]] = [[], []];
+  let generation: EventColumns["generation"] | undefined;
+  const take = (batch: EventColumns): void => {
+    if (batch.generation !== generation) {
+      if (generation !== undefined) ways.forEach((way, i) => seen[i]!.push(...way.finish((ns) => ns / 1e6)));
+      generation = batch.length === 1 && batch.type[0] === Ev.Sync ? undefined : batch.generation;
+    }
+    for (const way of ways) way.add(batch);
+  };
+  for (const batch of reader.push(bytes)) take(batch);
+  for (const batch of reader.end()) take(batch);
+  if (generation !== undefined) ways.forEach((way, i) => seen[i]!.push(...way.finish((ns) => ns / 1e6)));
+  expect(ways[0].dropped).toEqual(ways[1].dropped);
+  return seen;
+}
+
+const fixture = (name: string): Uint8Array =>
+  gunzipSync(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+
+const traces: [string, () => Uint8Array][] = [
+  ...v2Releases.map((release): [string, () => Uint8Array] => [
+    `the tour of Go ${release}`,
+    () => readFileSync(sharedTrace(release)),
+  ]),
+  ["the shop", () => fixture("replay/trace.out.gz")],
+  ["the tide", () => fixture("tide/trace.out.gz")],
+];
+
+describe.each(traces)("of %s", (_, bytes) => {
+  it.each([
+    ["auto", 2048],
+    ["always", 2048],
+    ["auto", 17],
+  ] as const)("with requests %s, %i rows at once", (requests, rows) => {
+    const [fast, plain] = bothWays(bytes(), requests, rows);
+    expect(plain.length).toBeGreaterThan(0);
+    expect(fast).toEqual(plain);
+  });
+});
