@@ -85,9 +85,9 @@ export class GoroutineColumns {
     this.#assisting = new Table(memory, Uint8Array, At.assisting);
     this.#requestSince = new Table(memory, Float64Array, At.requestSince);
     this.#requestSeen = new Table(memory, Uint8Array, At.requestSeen);
-    this.#requestName = new Table(memory, Int32Array);
-    this.#region = new Table(memory, Int32Array);
-    this.#regionsMissed = new Table(memory, Int32Array);
+    this.#requestName = new Table(memory, Int32Array, At.requestName);
+    this.#region = new Table(memory, Int32Array, At.region);
+    this.#regionsMissed = new Table(memory, Int32Array, At.regionsMissed);
     this.slots = new IdSlots(memory, limit, (capacity) => this.#grow(capacity), true);
   }
 

@@ -95,7 +95,8 @@ function endRequest(s: SessionState, slot: number, time: number): void {
   requestSince[slot] = Number.NaN;
 }
 
-function countGoroutine(s: SessionState, name: number, change: number): void {
+/** Of the function with that name: one more, or one less. */
+export function countGoroutine(s: SessionState, name: number, change: number): void {
   if (name >= s.balance.length) {
     const balance = new Float64Array(name * 2);
     balance.set(s.balance);

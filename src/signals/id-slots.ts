@@ -20,10 +20,12 @@ export class IdSlots {
   readonly #isForKernel: boolean;
   readonly #limit: number;
   readonly #grow: (capacity: number) => void;
-  readonly #free: number[] = [];
+  readonly #free: Table<Int32Array>;
+  /** Where it is counted, in the memory: free slots and ids. */
+  readonly #freeCount: number;
+  readonly #count: number;
   /** Slots ever used: all live ones are below. */
   used = 0;
-  count = 0;
 
   /**
    * @param limit ids kept at once.
@@ -37,9 +39,17 @@ export class IdSlots {
     this.#isForKernel = isForKernel;
     this.#ids = new Table(memory, Float64Array, isForKernel ? At.ids : undefined);
     this.#buckets = new Table(memory, Int32Array, isForKernel ? At.buckets : undefined);
+    this.#free = new Table(memory, Int32Array, isForKernel ? At.free : undefined);
+    const counts = isForKernel ? At.freeCount : memory.allocate(8);
+    this.#freeCount = counts >> 2;
+    this.#count = (counts >> 2) + 1;
     this.#shift = 0;
     this.#size(FIRST_CAPACITY);
     grow(FIRST_CAPACITY);
+  }
+
+  get count(): number {
+    return this.#memory.i32[this.#count]!;
   }
 
   /** By slot; −1 for a free one. */
@@ -61,8 +71,12 @@ export class IdSlots {
   /** Adds an id that is not there yet; −1 at the limit. */
   insert(id: number): number {
     if (this.count >= this.#limit) return NONE;
-    let slot = this.#free.pop();
-    if (slot === undefined) {
+    const free = this.#memory.i32[this.#freeCount]!;
+    let slot: number;
+    if (free > 0) {
+      slot = this.#free.view[free - 1]!;
+      this.#memory.i32[this.#freeCount] = free - 1;
+    } else {
       slot = this.used++;
       if (slot === this.ids.length) {
         this.#size(slot * 2);
@@ -71,7 +85,7 @@ export class IdSlots {
     }
     this.ids[slot] = id;
     this.#link(id, slot);
-    this.count++;
+    this.#memory.i32[this.#count]!++;
     return slot;
   }
 
@@ -93,16 +107,17 @@ export class IdSlots {
     }
     buckets[hole] = 0;
     ids[slot] = NONE;
-    this.#free.push(slot);
-    this.count--;
+    const { i32 } = this.#memory;
+    this.#free.view[i32[this.#freeCount]!++] = slot;
+    i32[this.#count]!--;
   }
 
   clear(): void {
     this.#buckets.view.fill(0);
     this.ids.fill(NONE);
-    this.#free.length = 0;
     this.used = 0;
-    this.count = 0;
+    this.#memory.i32[this.#freeCount] = 0;
+    this.#memory.i32[this.#count] = 0;
   }
 
   /** The bucket an id belongs in. Ids are handed out in sequence: without the spreading, they would stand in long rows. */
@@ -122,6 +137,7 @@ export class IdSlots {
     const known = this.ids.length;
     this.#ids.ensure(capacity);
     this.ids.fill(NONE, known);
+    this.#free.ensure(capacity);
     const count = capacity * BUCKETS_PER_SLOT;
     this.#buckets.ensure(count);
     this.#buckets.view.fill(0);

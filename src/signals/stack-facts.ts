@@ -24,7 +24,7 @@ export class StackFacts {
   /** By stack index of the generation: number of the stack, plus one. */
   #numberOf = new Int32Array(0);
   /** By stack index: number of the name of its root, plus one. */
-  #roots = new Int32Array(0);
+  readonly #roots: Table<Int32Array>;
   /** By stack index: `RequestMark`. For the hot loop, which asks `mark` where this is `unread`. */
   get marks(): Uint8Array {
     return this.#markTable.view;
@@ -45,6 +45,7 @@ export class StackFacts {
   constructor(names: Names, memory: SignalsMemory) {
     this.#names = names;
     this.#memory = memory;
+    this.#roots = new Table(memory, Int32Array, At.roots);
     this.#markTable = new Table(memory, Uint8Array, At.marks);
   }
 
@@ -54,7 +55,7 @@ export class StackFacts {
     const stacks = generation.stacks.count + 1;
     this.#functionOf = zeroed(this.#functionOf, generation.strings.count + 1);
     this.#numberOf = zeroed(this.#numberOf, stacks);
-    this.#roots = zeroed(this.#roots, stacks);
+    this.#roots.clear(stacks);
     this.#markTable.clear(stacks);
     this.#memory.i32[At.stackCount >> 2] = stacks;
   }
@@ -76,12 +77,12 @@ export class StackFacts {
 
   /** Number of the name of the function a goroutine with this stack started in. */
   root(stack: number): number {
-    const known = this.#roots[stack] ?? 0;
+    const known = this.#roots.view[stack] ?? 0;
     if (known !== 0) return known - 1;
     const stacks = this.#generation?.stacks;
     const frame = stacks?.rootFrame(stack) ?? 0;
     const id = frame === 0 ? 0 : this.#names.id(this.#texts[this.#function(stacks!.funcString(frame))]!);
-    this.#roots[stack] = id + 1;
+    this.#roots.view[stack] = id + 1;
     return id;
   }
 

@@ -216,6 +216,54 @@ export function signalsKernel(): Uint8Array {
     oneMoreRunnable();
   };
 
+  /** A goroutine begins that takes the slot of one that ended; its start function is known. */
+  const create = (irregular: Label): void => {
+    f.branchIf(irregular, requests.ne(0));
+    mayEndWaiting(0, irregular);
+    why.set(f.load("f64", row.shl(3), Column.arg0).truncate().low());
+    f.branchIf(irregular, why.ge(f.load("i32", 0, At.stackCount)));
+    why.set(f.load("i32", f.load("i32", 0, At.roots).add(why.shl(2))));
+    place.set(f.load("i32", 0, At.freeCount));
+    f.branchIf(irregular, why.eq(0).or(place.eq(0)));
+    id.set(f.load("f64", row.shl(3), Column.subject));
+    bucket.set(id.truncate().low().mul(GOLDEN).shr(shift));
+    f.loop((again) => {
+      slot.set(f.load("i32", buckets.add(bucket.shl(2))));
+      f.when(slot.ne(0), () => {
+        f.branchIf(irregular, f.load("f64", ids.add(slot.sub(1).shl(3))).eq(id));
+        bucket.set(bucket.add(1).and(mask));
+        f.branch(again);
+      });
+    });
+    place.set(place.sub(1));
+    f.store("i32", 0, At.freeCount, place);
+    f.store("i32", 0, At.count, f.load("i32", 0, At.count).add(1));
+    slot.set(f.load("i32", f.load("i32", 0, At.free).add(place.shl(2))));
+    f.store("i32", buckets.add(bucket.shl(2)), 0, slot.add(1));
+    by4.set(slot.shl(2));
+    by8.set(slot.shl(3));
+    f.store("f64", ids.add(by8), 0, id);
+    becomes(GoState.Runnable);
+    f.store("i32", reasons.add(by4), 0, 0);
+    f.store("i32", sites.add(by4), 0, -1);
+    f.store("i32", starts.add(by4), 0, why.sub(1));
+    f.store("u8", f.load("i32", 0, At.assisting).add(slot), 0, 0);
+    f.store("f64", f.load("i32", 0, At.requestSince).add(by8), 0, Number.NaN);
+    f.store("u8", f.load("i32", 0, At.requestSeen).add(slot), 0, 0);
+    f.store("i32", f.load("i32", 0, At.requestName).add(by4), 0, -1);
+    f.store("i32", f.load("i32", 0, At.region).add(by4), 0, -1);
+    f.store("i32", f.load("i32", 0, At.regionsMissed).add(by4), 0, 0);
+    oneMoreRunnable();
+    doLater();
+  };
+
+  /** It is let go later: its id does not come again. */
+  const destroy = (irregular: Label): void => {
+    stops(irregular);
+    stopped();
+    doLater();
+  };
+
   const region = (irregular: Label): void => {
     find(Column.g, irregular);
     doLater();
@@ -232,6 +280,8 @@ export function signalsKernel(): Uint8Array {
     [Ev.GoUnblock, unblock],
     [Ev.GoBlock, block],
     [Ev.GoStop, stop],
+    [Ev.GoCreate, create],
+    [Ev.GoDestroy, destroy],
     [Ev.GoSyscallBegin, syscall],
     [Ev.GoSyscallEnd, syscallEnd],
     [Ev.GoSyscallEndBlocked, syscallEndBlocked],

@@ -46,6 +46,15 @@ export const At = {
   latencies: 132,
   syscalls: 136,
   later: 140,
+  /** Of `IdSlots`: slots that were freed, a stack, and how many; how many ids there are. */
+  free: 144,
+  freeCount: 148,
+  count: 152,
+  /** More columns of goroutines, and the root of each stack: number of its name, plus one. */
+  requestName: 156,
+  region: 160,
+  regionsMissed: 164,
+  roots: 168,
 } as const;
 
 const widths = {

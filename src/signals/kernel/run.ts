@@ -2,6 +2,7 @@
 
 import type { EventColumns } from "../../trace/columns.ts";
 import { Ev } from "../../trace/spec.ts";
+import { countGoroutine, disappear } from "../goroutine-events.ts";
 import { addRare, endRegion } from "../rare-events.ts";
 import type { SessionState } from "../session-state.ts";
 import { At, Column } from "./layout.ts";
@@ -36,9 +37,21 @@ export function finishRun(s: SessionState, batch: EventColumns): void {
     // A task that begins may make the memory grow.
     const row = memory.i32[(Column.laterRow >> 2) + i]!;
     const slot = memory.i32[(Column.laterSlot >> 2) + i]!;
-    const type = batch.type[row]!;
-    if (type === Ev.UserRegionBegin) s.regions.begin(slot, batch.time[row]!);
-    else if (type === Ev.UserRegionEnd) endRegion(s, slot, batch.arg0[row]!, batch.time[row]!);
-    else addRare(s, batch, row, s.runnable);
+    switch (batch.type[row]!) {
+      case Ev.UserRegionBegin:
+        s.regions.begin(slot, batch.time[row]!);
+        break;
+      case Ev.UserRegionEnd:
+        endRegion(s, slot, batch.arg0[row]!, batch.time[row]!);
+        break;
+      case Ev.GoCreate:
+        countGoroutine(s, s.goroutines.start[slot]!, 1);
+        break;
+      case Ev.GoDestroy:
+        disappear(s, slot, batch.time[row]!);
+        break;
+      default:
+        addRare(s, batch, row, s.runnable);
+    }
   }
 }
