@@ -26,7 +26,7 @@ for (const signal of Object.keys(NOISE_MODELS)) {
     const seed = i + 1;
     const seconds = WARM_UP_SECONDS + hours * 3600;
     const fired = anomalies(signal, { seed, startOfDay: (seed % 24) * 3600, seconds });
-    const byHour = new Array(hours).fill(0);
+    const byHour = Array.from({ length: hours }, () => 0);
     for (const second of fired) byHour[Math.min(hours - 1, Math.floor((second - WARM_UP_SECONDS) / 3600))]++;
     return { seed, count: fired.length, most: Math.max(...byHour) };
   });

@@ -4,7 +4,7 @@ import { Baseline } from "../../src/triggers/baseline.ts";
 import type { Truth } from "../../src/triggers/detector.ts";
 import type { AnomalyTest } from "../../src/triggers/rule.ts";
 import { at, Bench, load, observation, START } from "./support.ts";
-import { anomalies, NOISE_MODELS, WARM_UP_SECONDS } from "./noise-models.ts";
+import { anomalies, NOISE_MODELS, stepDelay, WARM_UP_SECONDS } from "./noise-models.ts";
 import { noise, type Noise } from "./simulate.ts";
 
 /** Of the noise of every signal, each from another hour of the day on; `bench/triggers/anomaly.mjs` has more. */
@@ -45,13 +45,13 @@ function simulate(
 }
 
 describe("anomaly", () => {
-  test("an hour of steady noise over each part of the day: at most one false firing", () => {
+  test(`an hour of steady noise over each part of the day, at seeds ${SEEDS.join(", ")}: at most one false firing`, () => {
     const firings = SEEDS.map((seed, i) => ({ seed, fired: simulate(seed, 4200, () => 1, (i * 3) % 24) }));
     expect(firings.filter(({ fired }) => fired.length > 1)).toEqual([]);
   });
 
   test.each(Object.keys(NOISE_MODELS))(
-    "an hour of steady noise of %s: at most one false firing",
+    `an hour of steady noise of %s, at seeds ${NOISE_SEEDS.join(", ")}: at most one false firing`,
     (signal) => {
       const runs = NOISE_SEEDS.map((seed, i) => ({
         seed,
@@ -61,7 +61,12 @@ describe("anomaly", () => {
     },
   );
 
-  test("a threefold step of scheduler latency is caught within 5 s", () => {
+  test(`a threefold step on the same noise is caught within 5 s, at seeds ${NOISE_SEEDS.join(", ")}`, () => {
+    const delays = NOISE_SEEDS.map((seed) => ({ seed, delay: stepDelay("sched_latency_seconds", seed) }));
+    expect(delays.filter(({ delay }) => delay > 5)).toEqual([]);
+  });
+
+  test(`a threefold step of scheduler latency is caught within 5 s, at seeds ${SEEDS.join(", ")}`, () => {
     const stepAt = 1800;
     const delays = SEEDS.map((seed) => {
       const fired = simulate(seed, stepAt + 10, (second) => (second >= stepAt ? 3 : 1));

@@ -7,7 +7,7 @@ import { milliseconds } from "../../src/base/units.ts";
 import { findSignal } from "../../src/signals/catalog.ts";
 import { createTriggerEngine } from "../../src/triggers/engine.ts";
 import { noise, type Noise } from "./simulate.ts";
-import { at, load } from "./support.ts";
+import { at, load as loadRules } from "./support.ts";
 
 interface NoiseModel {
   /** How a rule makes one value of them; gauges have one. */
@@ -204,7 +204,7 @@ export interface Simulation {
 export function anomalies(signal: string, simulation: Simulation): readonly number[] {
   const { seed, startOfDay, seconds, factor = () => 1 } = simulation;
   const { every, values } = NOISE_MODELS[signal]!;
-  const engine = createTriggerEngine(load([anomalyRule(signal)]), { random: () => 0.5 });
+  const engine = createTriggerEngine(loadRules([anomalyRule(signal)]), { random: () => 0.5 });
   const next = noise(seed);
   const isCounter = signal.endsWith("_total");
   const fired: number[] = [];

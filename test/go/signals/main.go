@@ -251,6 +251,8 @@ func steps() {
 // relay hands a baton round: whoever gets it is runnable while another P is still asleep.
 func relay() {
 	const runners = 8
+	// Of a machine with few cores as well: a P is idle, whatever there is for it to run on.
+	runtime.GOMAXPROCS(max(runners, runtime.GOMAXPROCS(0)))
 	var hands [runners]chan int
 	for i := range hands {
 		hands[i] = make(chan int)
