@@ -60,7 +60,10 @@ describe.skipIf(skip)("the shop under load", () => {
     // It has tasks: they tell its requests.
     expect(whole.series("request_duration_seconds")).toEqual([]);
     expect(whole.values("log_records", { category: "order" }).length).toBeGreaterThan(60);
-    expect(dropped).toMatchObject({ values: 0, goroutines: 0, tasks: 0, regions: 0 });
+    expect(dropped).toMatchObject({ goroutines: 0, tasks: 0, regions: 0 });
+    // On a busy machine a generation has more scheduler latencies than are kept; of anything else nothing is dropped.
+    const sampled = whole.all.filter(({ total }) => total !== undefined).map(({ signal }) => signal);
+    expect(sampled.filter((signal) => signal !== "sched_latency_seconds")).toEqual([]);
   });
 
   it("has metrics whose histogram gives the latency of the last seconds", async () => {
