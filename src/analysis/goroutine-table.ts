@@ -21,7 +21,7 @@ import { SlotTable, widen } from "./slots.ts";
 export const Time = { exec: 0, sched: 1, syscall: 2, syscallBlock: 3, wait: 4 } as const;
 
 export class GoroutineTable {
-  protected readonly arena = new Arena();
+  readonly arena = new Arena();
   /** Goroutine ids to slots. Also finds goroutines that ended in the current batch. */
   readonly slots = new SlotTable(this.arena);
 

@@ -10,7 +10,7 @@ import { TALLY_KINDS_BITS } from "./kernel/layout.ts";
 import { Sketch } from "./sketch.ts";
 import { widen } from "./slots.ts";
 import { timeKind } from "./split.ts";
-import { Tallies } from "./tally.ts";
+import type { Tallies } from "./tally.ts";
 import type { TrackedBatch } from "./tracked.ts";
 
 /** Intervals of one goroutine that are kept until it has a name; with more it counts as having none. */
@@ -25,9 +25,9 @@ export class Intervals {
   /** Addresses of tallies by group and kind, for the kernel. */
   #addresses: Int32Array;
 
-  constructor(arena: Arena) {
+  constructor(arena: Arena, tallies: Tallies) {
     this.#arena = arena;
-    this.#tallies = new Tallies(arena);
+    this.#tallies = tallies;
     this.#addresses = arena.i32(64 << TALLY_KINDS_BITS);
     arena.onMove(() => (this.#addresses = arena.moved(this.#addresses)));
   }
@@ -66,13 +66,9 @@ export class Intervals {
     if (waiting !== undefined) this.#name(slot, group, waiting);
   }
 
-  /** By kind of time, those of a group. After `finish`. */
+  /** By kind of time, those of a group. After `tallies.settle`. */
   of(group: number): readonly (Sketch | undefined)[] {
     return this.#sketches[group] ?? [];
-  }
-
-  finish(): void {
-    this.#tallies.settle();
   }
 
   #sketch(group: number, kind: number): Sketch {

@@ -6,6 +6,7 @@
 import type { EventColumns } from "../trace/columns.ts";
 import { Ev, GoState, ProcState } from "../trace/spec.ts";
 import type { TrackedBatch } from "./tracked.ts";
+import { Level, LEVELS, THREAD_MASK, THREADS, WAITS } from "./kernel/layout.ts";
 import { Series } from "./series.ts";
 import type { SeriesResult } from "./series.ts";
 import { Sketch } from "./sketch.ts";
@@ -75,10 +76,19 @@ function isRare({ type, arg0 }: EventColumns, i: number): boolean {
   return type[i] === Ev.ProcsChange || (type[i] === Ev.Sync && arg0[i] === 1);
 }
 
+/** Hands what the kernel made of a level to its series; gives the level. */
+function fold(series: Series, at: Float64Array, from: number, time: number): number {
+  const level = at[from]!;
+  series.fold(time, level, at[from + 1]!, at[from + 2]!, at[from + 3]!);
+  return level;
+}
+
 export class SchedulerPass implements Pass {
   readonly #byCause: readonly Sketch[] = causes.map(() => new Sketch());
   /** Index of a cause by event type. */
   readonly #cause = new Uint8Array(256).fill(OTHER);
+  /** Address of a cause's tally, once it has one. */
+  readonly #tallyOf: (number | undefined)[] = [];
   /** Their buckets are the same: time is told to all of them at once. */
   readonly #levels = [new Series(), new Series(), new Series()] as const;
   readonly #queue = this.#levels[0];
@@ -113,6 +123,7 @@ export class SchedulerPass implements Pass {
     if (Number.isNaN(this.#changed)) {
       this.#changed = tracker.startTime;
       for (const series of this.#levels) series.begin(tracker.startTime);
+      tracker.arena.f64At(THREADS, THREAD_MASK + 1).fill(NaN);
     }
     for (let i = 0; i < length;) {
       const at = time[i]!;
@@ -120,22 +131,51 @@ export class SchedulerPass implements Pass {
         this.#settle(at);
         for (const series of this.#levels) series.hold(at);
       }
-      i = this.#within(batch, i);
-      if (i < length && time[i]! < this.#queue.bucketEnd) this.#rare(columns, i++, tracker);
+      let end = length;
+      if (tracker.hasKernel && this.#queue.isKnown && this.#levels[1].isKnown) {
+        i = this.#regular(i, tracker);
+        // One row that is not regular, and on with the kernel.
+        end = Math.min(length, i + 1);
+      }
+      i = this.#within(batch, i, end, tracker);
+      if (i < end && time[i]! < this.#queue.bucketEnd) this.#rare(columns, i++, tracker);
     }
+  }
+
+  /** The same with the kernel (kernel/levels.ts), up to a row that is not regular. */
+  #regular(first: number, { arena }: GoroutineTracker): number {
+    const [queue, running, syscalls] = this.#levels;
+    const at = arena.f64At(LEVELS, Level.inSyscall / 8 + 2);
+    at[Level.bucketEnd / 8] = queue.bucketEnd;
+    at[Level.changed / 8] = this.#changed;
+    at[Level.overloaded / 8] = 0;
+    at[Level.idleWhileRunnable / 8] = 0;
+    at[Level.procs / 8] = this.#procs;
+    at[Level.idle / 8] = this.#procs - this.#procsRunning;
+    at.set([this.#runnable, 0, Infinity, -Infinity], Level.runnable / 8);
+    at.set([this.#executing, 0, Infinity, -Infinity], Level.executing / 8);
+    at.set([this.#inSyscall, 0], Level.inSyscall / 8);
+    const stop = arena.levels!(first);
+    if (stop === first) return stop;
+    const changed = at[Level.changed / 8]!;
+    this.#changed = changed;
+    this.#overloaded += at[Level.overloaded / 8]!;
+    this.#idleWhileRunnable += at[Level.idleWhileRunnable / 8]!;
+    this.#runnable = fold(queue, at, Level.runnable / 8, changed);
+    this.#executing = fold(running, at, Level.executing / 8, changed);
+    syscalls.fold(changed, this.#inSyscall, at[Level.inSyscall / 8 + 1]!, Infinity, -Infinity);
+    return stop;
   }
 
   /**
    * The rows from `first` on, up to the next bucket of the series or the next rare row; gives where it stopped. The hot
    * loop: sums are in locals, and go to the series at its end.
    */
-  #within(batch: TrackedBatch, first: number): number {
+  #within(batch: TrackedBatch, first: number, end: number, tracker: GoroutineTracker): number {
     const { slot, since, beganBy, columns } = batch;
-    const { length, type, from, to, time, m, subject } = columns;
+    const { type, from, to, time, m, subject } = columns;
     const [queue, running, syscalls] = this.#levels;
     const { bucketEnd } = queue;
-    const byCause = this.#byCause;
-    const cause = this.#cause;
     let [runnable, executing, inSyscall] = [this.#runnable, this.#executing, this.#inSyscall];
     let [procs, idle] = [this.#procs, this.#procs - this.#procsRunning];
     let changed = this.#changed;
@@ -146,12 +186,12 @@ export class SchedulerPass implements Pass {
     let [mostQueue, mostRunning, mostSyscalls] = [-Infinity, -Infinity, -Infinity];
     const last = this.#lastThread;
     let i = first;
-    for (; i < length; i++) {
+    for (; i < end; i++) {
       const at = time[i]!;
       const kind = type[i]!;
       const isTransition = slot[i]! >= 0;
       if (at >= bucketEnd || (!isTransition && isRare(columns, i))) break;
-      if (m[i] !== last[0]) this.#seeThread(m, i);
+      if (m[i] !== last[0]) this.#seeThread(m, i, tracker);
       const left = from[i]!;
       const entered = to[i]!;
       if (!isTransition && (kind < Ev.ProcStart || kind > Ev.ProcStatus || left === entered)) continue;
@@ -171,7 +211,7 @@ export class SchedulerPass implements Pass {
       }
       switch (left) {
         case GoState.Runnable:
-          byCause[cause[beganBy[i]!]!]!.addSpan(since, time, i);
+          this.#waited(beganBy[i]!, since, time, i, tracker);
           if (--runnable < leastQueue) leastQueue = runnable;
           break;
         case GoState.Running:
@@ -211,16 +251,35 @@ export class SchedulerPass implements Pass {
   /** Another number of procs, or a gap in the trace. */
   #rare(columns: EventColumns, i: number, tracker: GoroutineTracker): void {
     const time = columns.time[i]!;
-    this.#seeThread(columns.m, i);
+    this.#seeThread(columns.m, i, tracker);
     this.#settle(time);
     for (const series of this.#levels) series.hold(time);
     if (columns.type[i] === Ev.Sync) this.#reset(columns.time, i);
     else this.#setProcs(columns.arg0[i]!, time, tracker);
   }
 
-  #seeThread(threads: Float64Array, row: number): void {
+  /** A wait for a proc is over that a row of this type began. */
+  #waited(
+    beganBy: number,
+    since: Float64Array,
+    times: Float64Array,
+    row: number,
+    tracker: GoroutineTracker,
+  ): void {
+    const cause = this.#cause[beganBy]!;
+    const sketch = this.#byCause[cause]!;
+    sketch.addSpan(since, times, row);
+    if (!tracker.hasKernel || sketch.isExact) return;
+    const addresses = tracker.arena.i32At(WAITS, 256);
+    if (addresses[beganBy] !== 0) return;
+    const address = (this.#tallyOf[cause] ??= tracker.tallies.give(sketch));
+    tracker.arena.i32At(WAITS, 256)[beganBy] = address;
+  }
+
+  #seeThread(threads: Float64Array, row: number, { hasKernel, arena }: GoroutineTracker): void {
     const thread = threads[row]!;
     this.#lastThread[0] = thread;
+    if (hasKernel) arena.f64At(THREADS, THREAD_MASK + 1)[thread & THREAD_MASK] = thread;
     if (thread === -1 || this.#threads.findIn(threads, row) >= 0) return;
     if (this.#threads.count < MAX_THREADS) this.#threads.insert(thread);
   }

@@ -55,10 +55,11 @@ export class TrackedBatch {
 
   /** Hands the batch's columns to the kernel, those of them that it reads. */
   share(): void {
-    const { length, time, subject, arg0, stack, type, from, to } = this.columns;
+    const { length, time, subject, m, arg0, stack, type, from, to } = this.columns;
     const arena = this.#arena;
     arena.f64At(Column.time, length).set(time.subarray(0, length));
     arena.f64At(Column.subject, length).set(subject.subarray(0, length));
+    arena.f64At(Column.m, length).set(m.subarray(0, length));
     arena.f64At(Column.arg0, length).set(arg0.subarray(0, length));
     arena.i32At(Column.stack, length).set(stack.subarray(0, length));
     arena.u8At(Column.type, length).set(type.subarray(0, length));

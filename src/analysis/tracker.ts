@@ -13,6 +13,7 @@ import { At, COUNTS, OWN, TAKEN, TALLY_KINDS_BITS, Way, WAYS } from "./kernel/la
 import { NameIndex, Names } from "./names.ts";
 import { widen } from "./slots.ts";
 import { StackPool } from "./stacks.ts";
+import { Tallies } from "./tally.ts";
 import { TrackedBatch } from "./tracked.ts";
 
 /** Names of goroutine groups told apart. */
@@ -66,7 +67,10 @@ export class GoroutineTracker extends GoroutineTable {
   readonly reasons = new Names(MAX_REASONS, "(other reasons)", [""]);
   readonly stacks = new StackPool(this.arena);
   readonly batch = new TrackedBatch(new EventColumns(emptyGeneration(0, 0), 0), this.arena);
+  readonly tallies = new Tallies(this.arena);
   readonly intervals: Intervals | undefined;
+  /** This batch is walked by the kernel, which has its columns. */
+  hasKernel = false;
 
   /** Rows by type. */
   counts = this.arena.f64At(COUNTS, 256);
@@ -90,7 +94,7 @@ export class GoroutineTracker extends GoroutineTable {
     super();
     this.#passes = passes;
     this.#plain = options.plain ?? false;
-    if (options.intervals === true) this.intervals = new Intervals(this.arena);
+    if (options.intervals === true) this.intervals = new Intervals(this.arena, this.tallies);
     this.arena.onMove(() => {
       this.counts = this.arena.moved(this.counts);
       this.stacks.move((table) => this.arena.moved(table));
@@ -116,8 +120,9 @@ export class GoroutineTracker extends GoroutineTable {
     this.deathCount = 0;
     this.batch.reset(columns);
     if (columns.generation !== this.generation) this.#enter(columns.generation);
-    if (this.arena.run === undefined || this.#plain || !this.batch.isShared) this.#walkPlain(columns);
-    else this.#walk(columns);
+    this.hasKernel = this.arena.walk !== undefined && !this.#plain && this.batch.isShared;
+    if (this.hasKernel) this.#walk(columns);
+    else this.#walkPlain(columns);
     const { length } = columns;
     if (length > 0) this.lastTime = columns.time[length - 1]!;
     this.events += length;
@@ -132,7 +137,7 @@ export class GoroutineTracker extends GoroutineTable {
       this.startTime = 0;
       this.lastTime = 0;
     }
-    this.intervals?.finish();
+    this.tallies.settle();
     for (const pass of this.#passes) pass.finish?.(this);
   }
 
@@ -152,7 +157,7 @@ export class GoroutineTracker extends GoroutineTable {
         moves = this.moves;
         this.#tellKernel(columns.length);
       }
-      const stop = this.arena.run!(first);
+      const stop = this.arena.walk!(first);
       if (stop === -1) return;
       const i = stop >> 1;
       if ((stop & 1) === 0) this.#rows(columns, i, i + 1);
@@ -297,7 +302,8 @@ export class GoroutineTracker extends GoroutineTable {
               this.die(slot, times, i);
           }
           if (from === GoState.Undetermined) this.found(slot, to, columns.p[i]!, times, i);
-          else if (intervals !== undefined && from !== GoState.NotExist) intervals.end(batch, i, this.group[slot]!);
+          else if (intervals !== undefined && from !== GoState.NotExist)
+            intervals.end(batch, i, this.group[slot]!);
           break;
         }
         case Kind.proc:

@@ -1,13 +1,16 @@
 /** The memory that the tracker's tables and its kernel are in. */
 
 import { LinearMemory } from "../../trace/kernel/memory.ts";
-import { walkKernel } from "./walk.ts";
+import { trackerKernels } from "./walk.ts";
 
 /** The arrays that a table may be made of. */
 export type Table = Float64Array | Int32Array | Uint32Array | Uint8Array;
 
+/** A kernel: from a row of the batch on, up to whatever its file says. */
+type Run = (first: number) => number;
+
 export class Arena {
-  readonly #memory = new LinearMemory(walkKernel);
+  readonly #memory = new LinearMemory(trackerKernels);
   readonly #holders: (() => void)[] = [];
 
   constructor() {
@@ -16,9 +19,13 @@ export class Arena {
     };
   }
 
-  /** The kernel on this memory, undefined if there is none. It is another one after the memory grew. */
-  get run(): ((first: number) => number) | undefined {
-    return this.#memory.run;
+  /** The kernels on this memory, undefined if there are none. They are others after the memory grew. */
+  get walk(): Run | undefined {
+    return this.#memory.runs?.[0];
+  }
+
+  get levels(): Run | undefined {
+    return this.#memory.runs?.[1];
   }
 
   /** Calls whoever holds tables when these have moved: each is then to be replaced by `moved(table)`. */

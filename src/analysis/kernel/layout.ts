@@ -37,7 +37,27 @@ export const COUNTS = 128;
 export const WAYS = COUNTS + 256 * 8;
 export const TAKEN = WAYS + 256;
 export const OWN = TAKEN + 256;
-const COLUMNS = OWN + 256;
+/** Addresses of tallies (i32) of the waits for a proc that began with a type of event. */
+export const WAITS = OWN + 256;
+/** Threads seen (f64), each where the low bits of its id say. */
+export const THREADS = WAITS + 256 * 4;
+export const THREAD_MASK = 511;
+/** What the levels' kernel (levels.ts) goes on from and comes to, all f64. */
+export const Level = {
+  bucketEnd: 0,
+  changed: 8,
+  overloaded: 16,
+  idleWhileRunnable: 24,
+  procs: 32,
+  idle: 40,
+  /** Each: the level, level × time, the least and the greatest level. */
+  runnable: 48,
+  executing: 80,
+  /** Of goroutines in syscalls but the level and its area: it does not change in the kernel. */
+  inSyscall: 112,
+} as const;
+export const LEVELS = THREADS + (THREAD_MASK + 1) * 8;
+const COLUMNS = LEVELS + 128;
 
 /** What the kernel does with a type of event. */
 export const Way = { none: 0, goroutine: 1, leave: 2 } as const;
@@ -51,6 +71,7 @@ export const Tally = { sum: 0, min: 8, max: 16, zeros: 24, counts: 32 } as const
 const widths = {
   time: 8,
   subject: 8,
+  m: 8,
   arg0: 8,
   stack: 4,
   type: 1,

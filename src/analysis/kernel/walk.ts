@@ -12,7 +12,9 @@ import { Assembler } from "../../trace/kernel/assembler.ts";
 import type { Expression, Label, Local } from "../../trace/kernel/assembler.ts";
 import { KernelSource } from "../../trace/kernel/memory.ts";
 import { Ev, GoState } from "../../trace/spec.ts";
-import { At, Column, COUNTS, OWN, TABLES, TAKEN, TALLY_KINDS_BITS, Tally, Way, WAYS } from "./layout.ts";
+import { At, Column, COUNTS, OWN, TABLES, TAKEN, TALLY_KINDS_BITS, Way, WAYS } from "./layout.ts";
+import { levelsModule } from "./levels.ts";
+import { tallyUp } from "./tally-up.ts";
 import { SCATTER } from "../slots.ts";
 
 /** Ids from it on are not told apart as doubles. */
@@ -22,10 +24,6 @@ const FIRST_STATE = GoState.Runnable;
 const STATES = 3;
 /** Kinds of time of waits begin here: `Time.wait`. */
 const FIRST_WAIT = 4;
-/** What the bits of a double, shifted so that 6 of its mantissa are left, have more than the number of its bucket. */
-const BUCKET_SHIFT = 46n;
-const BUCKET_BIAS = 1023 * 64;
-
 /** The kernel as the bytes of a module that imports `env.memory` and exports `run`. */
 function walkModule(): Uint8Array {
   const f = new Assembler(["i32"]);
@@ -111,22 +109,8 @@ function walkModule(): Uint8Array {
       index.set(group.shl(TALLY_KINDS_BITS).add(kind));
       tally.set(f.load("i32", by4(tallies, index)));
       f.branchIf(irregular, tally.eq(0));
-      f.store("f64", tally, Tally.sum, f.load("f64", tally, Tally.sum).add(ns));
-      f.when(ns.lt(f.load("f64", tally, Tally.min)), () => f.store("f64", tally, Tally.min, ns));
-      f.when(ns.gt(f.load("f64", tally, Tally.max)), () => f.store("f64", tally, Tally.max, ns));
-      f.when(
-        ns.lt(1),
-        () => f.store("i32", tally, Tally.zeros, f.load("i32", tally, Tally.zeros).add(1)),
-        () => {
-          address.set(by4(tally, bucketOf()));
-          f.store("i32", address, Tally.counts, f.load("i32", address, Tally.counts).add(1));
-        },
-      );
+      tallyUp(f, tally, ns);
     });
-  };
-  const bucketOf = (): Local => {
-    index.set(ns.bits().shr(BUCKET_SHIFT).low().sub(BUCKET_BIAS));
-    return index;
   };
 
   const track = (irregular: Label): void => {
@@ -199,4 +183,5 @@ function walkModule(): Uint8Array {
   return f.module();
 }
 
-export const walkKernel = new KernelSource(walkModule, TABLES);
+/** The tracker's kernels, on one memory: the walk, and the scheduler's levels. */
+export const trackerKernels = new KernelSource([walkModule, levelsModule], TABLES);

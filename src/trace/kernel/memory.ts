@@ -25,19 +25,19 @@ interface Wasm {
   readonly Memory: new (limits: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
 }
 
-/** A kernel that a memory can be made for: compiled once, when it is first asked for. */
+/** Kernels that a memory can be made for: compiled once, when they are first asked for. */
 export class KernelSource {
   /** Undefined before it is first asked for, null if it cannot be had. */
-  #compiled: object | null | undefined;
-  readonly #module: () => Uint8Array;
+  #compiled: readonly object[] | null | undefined;
+  readonly #modules: readonly (() => Uint8Array)[];
   /** Where the tables begin that are allocated; what is below has places of its own. */
   readonly tables: number;
   /** The last memory that was released: making one costs as much as reading some 10,000 events. */
   spare: Block | undefined;
 
-  /** @param module the bytes of a module that imports `env.memory` and exports `run`. */
-  constructor(module: () => Uint8Array, tables: number) {
-    this.#module = module;
+  /** @param modules the bytes of modules that import `env.memory` and export `run`. */
+  constructor(modules: readonly (() => Uint8Array)[], tables: number) {
+    this.#modules = modules;
     this.tables = tables;
   }
 
@@ -46,20 +46,23 @@ export class KernelSource {
     const wasm = (globalThis as { readonly WebAssembly?: Wasm }).WebAssembly;
     try {
       if (this.#compiled === undefined)
-        this.#compiled = wasm === undefined ? null : new wasm.Module(this.#module());
+        this.#compiled = wasm === undefined ? null : this.#modules.map((module) => new wasm.Module(module()));
     } catch {
       this.#compiled = null;
     }
     try {
       if (wasm !== undefined && this.#compiled !== null) {
         const memory = new wasm.Memory({ initial: pages });
-        const { exports } = new wasm.Instance(this.#compiled, { env: { memory } });
-        return { buffer: memory.buffer, run: (exports as Kernel).run, used: 0 };
+        const runs = this.#compiled.map((module) => {
+          const { exports } = new wasm.Instance(module, { env: { memory } });
+          return (exports as Kernel).run;
+        });
+        return { buffer: memory.buffer, runs, used: 0 };
       }
     } catch {
       // Each reserves gigabytes of addresses, of which a limit (`ulimit -v`) may leave too few.
     }
-    return { buffer: new ArrayBuffer(pages * PAGE), run: undefined, used: 0 };
+    return { buffer: new ArrayBuffer(pages * PAGE), runs: undefined, used: 0 };
   }
 }
 
@@ -71,18 +74,19 @@ interface Kernel {
 /** A memory with a kernel on it, if there is one. */
 interface Block {
   readonly buffer: ArrayBuffer;
-  readonly run: Kernel["run"] | undefined;
+  readonly runs: readonly Kernel["run"][] | undefined;
   /** Bytes below it may not be 0. */
   used: number;
 }
 
-const readerKernel = new KernelSource(kernelModule, TABLES);
+const readerKernel = new KernelSource([kernelModule], TABLES);
 
 export class LinearMemory {
   u8!: Uint8Array;
   i32!: Int32Array;
   f64!: Float64Array;
-  /** The kernel (see `Exit`), if there is one. */
+  /** The kernels, if there are any; and the reader's (see `Exit`), which is the first. */
+  runs: readonly Kernel["run"][] | undefined;
   run: Kernel["run"] | undefined;
   /** Called when the memory grew: views of it are of the old one. */
   onGrowth: () => void = () => {};
@@ -130,7 +134,8 @@ export class LinearMemory {
 
   #use(block: Block): void {
     this.#block = block;
-    this.run = block.run;
+    this.runs = block.runs;
+    this.run = block.runs?.[0];
     this.u8 = new Uint8Array(block.buffer);
     this.i32 = new Int32Array(block.buffer);
     this.f64 = new Float64Array(block.buffer);
