@@ -13,6 +13,7 @@
  */
 
 import type { EventColumns } from "../trace/columns.ts";
+import { MAX_ROWS } from "../trace/kernel/layout.ts";
 import { GoState } from "../trace/spec.ts";
 import { Arena } from "./kernel/arena.ts";
 import { SlotTable, widen } from "./slots.ts";
@@ -51,7 +52,7 @@ export class GoroutineTable {
   stride = 12;
 
   /** Slots of goroutines that ended in this batch. */
-  deaths = new Int32Array(64);
+  deaths = this.arena.i32(MAX_ROWS);
   deathCount = 0;
 
   startTime = NaN;
@@ -268,6 +269,8 @@ export class GoroutineTable {
     this.goProcLost = arena.moved(this.goProcLost);
     this.syscallProc = arena.moved(this.syscallProc);
     this.totals = arena.moved(this.totals);
+    // A batch that is larger than the kernel's has one of its own.
+    if (this.deaths.length === MAX_ROWS) this.deaths = arena.moved(this.deaths);
   }
 }
 

@@ -152,12 +152,16 @@ export class GoroutineTracker extends GoroutineTable {
   /** Walks the rows with the kernel, and those that are not regular without. */
   #walk(columns: EventColumns): void {
     this.batch.share();
+    let at = this.arena.i32At(0, COUNTS / 4);
     for (let first = 0, moves = -1; ;) {
       if (moves !== this.moves) {
         moves = this.moves;
-        this.#tellKernel(columns.length);
+        at = this.arena.i32At(0, COUNTS / 4);
+        this.#tellKernel(at, columns.length);
       }
+      at[At.deathCount / 4] = this.deathCount;
       const stop = this.arena.walk!(first);
+      this.deathCount = at[At.deathCount / 4]!;
       if (stop === -1) return;
       const i = stop >> 1;
       if ((stop & 1) === 0) this.#rows(columns, i, i + 1);
@@ -167,9 +171,8 @@ export class GoroutineTracker extends GoroutineTable {
   }
 
   /** Where the kernel finds what. */
-  #tellKernel(length: number): void {
+  #tellKernel(at: Int32Array, length: number): void {
     const { buckets, ids, shift } = this.slots.tables;
-    const at = this.arena.i32At(0, COUNTS / 4);
     const tell = (address: number, value: number): number => (at[address >> 2] = value);
     tell(At.end, length);
     tell(At.buckets, buckets.byteOffset);
@@ -184,6 +187,8 @@ export class GoroutineTracker extends GoroutineTable {
     tell(At.ownStack, this.ownStack.byteOffset);
     tell(At.group, this.group.byteOffset);
     tell(At.firstRun, this.firstRun.byteOffset);
+    tell(At.ended, this.ended.byteOffset);
+    tell(At.deaths, this.deaths.byteOffset);
     tell(At.totals, this.totals.byteOffset);
     tell(At.stride, this.stride);
     tell(At.stackIds, this.stacks.ids.byteOffset);

@@ -30,6 +30,10 @@ export const At = {
   /** Addresses of tallies by group and kind of time, or 0: intervals are not counted. */
   tallies: 76,
   tallyGroups: 80,
+  /** When goroutines ended, by slot; and the slots of those that did in this batch. */
+  ended: 84,
+  deaths: 88,
+  deathCount: 92,
 } as const;
 
 /** Tables by event type: rows so far (f64), what is to be done (`Way`), whether a pass takes it, whose stack it has. */

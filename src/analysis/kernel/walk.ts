@@ -1,6 +1,6 @@
 /**
  * The tracker's walk as a WebAssembly function, for the rows that make up nearly all of a trace: a goroutine that is
- * known, has a name and changes between running, runnable and waiting. What else there may be (it appears, ends, is in a
+ * known, has a name and changes between running, runnable and waiting, or ends. What else there may be (it appears, is in a
  * syscall, gets its name, waits for the first time for a reason or at a stack) it leaves untouched and says so;
  * tracker.ts does that row and comes back. Tests run both ways and compare.
  *
@@ -19,7 +19,7 @@ import { SCATTER } from "../slots.ts";
 
 /** Ids from it on are not told apart as doubles. */
 const MAX_ID = 2 ** 53;
-/** The first of the states between which the kernel knows how to go, and how many there are. */
+/** The first of the states that the kernel leaves (runnable, running, waiting), and how many there are; it enters one more. */
 const FIRST_STATE = GoState.Runnable;
 const STATES = 3;
 /** Kinds of time of waits begin here: `Time.wait`. */
@@ -146,6 +146,12 @@ function walkModule(): Uint8Array {
       f.when(f.load("f64", address).ne(f.load("f64", address)), () => f.store("f64", address, 0, time));
     });
     f.when(to.eq(GoState.Waiting), () => f.store("u8", of1(At.reason), 0, why));
+    f.when(to.eq(GoState.NotExist), () => {
+      f.store("f64", of8(At.ended), 0, time);
+      index.set(f.load("i32", 0, At.deathCount));
+      f.store("i32", by4(f.load("i32", 0, At.deaths), index), 0, slot);
+      f.store("i32", 0, At.deathCount, index.add(1));
+    });
   };
 
   f.loop((nextRow) => {
@@ -163,7 +169,7 @@ function walkModule(): Uint8Array {
             f.branchIf(irregular, type.eq(Ev.GoStatusStack));
             f.branch(untracked);
           });
-          f.branchIf(irregular, from.sub(FIRST_STATE).ge(STATES).or(to.sub(FIRST_STATE).ge(STATES)));
+          f.branchIf(irregular, from.sub(FIRST_STATE).ge(STATES).or(to.sub(GoState.NotExist).ge(STATES + 1)));
           find(irregular);
           findStack(irregular);
           findReason(irregular);
