@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { analyseStream } from "../analysis/analyse.ts";
 import type { AnalysisResult } from "../analysis/result.ts";
+import type { UtilizationOptions } from "../analysis/utilization.ts";
 import { assertNever, GorewindError } from "../base/errors.ts";
 import { TRACE_NAME } from "../capture/manifest.ts";
 import { buildReport, SCREEN_ROWS } from "../report/build.ts";
@@ -17,6 +18,8 @@ export interface AnalyzeArguments {
   readonly format: string;
   readonly output?: string;
   readonly worst: string;
+  readonly logs?: string;
+  readonly mmu?: string;
 }
 
 export const reportFormats = ["text", "json", "markdown", "html"] as const;
@@ -25,6 +28,11 @@ type ReportFormat = (typeof reportFormats)[number];
 class UsageError extends GorewindError {}
 
 const MAX_WORST = 10_000;
+/** Logs kept of those that hold the text asked for, and told of them in a text. */
+const MAX_LOGS = 10_000;
+const TOLD_LOGS = 50;
+/** What may count as not left to the program. */
+const collectorParts = ["stw", "background", "assist", "sweep"] as const;
 /** A ticket may be longer than a screen. */
 const TICKET_ROWS = 12;
 
@@ -34,8 +42,14 @@ export async function analyzeCommand(path: string, args: AnalyzeArguments, io: C
   if (!Number.isInteger(worst) || worst < 1 || worst > MAX_WORST)
     throw new UsageError("usage", `--worst: expected a number from 1 to ${MAX_WORST}, not "${args.worst}"`);
   const file = await traceFile(path);
-  const result = await analyseStream(streamTraceFile(file), { worst });
-  const text = render(result, formatOf(args.format), titleOf(file), args.output === undefined && io.terminal);
+  const result = await analyseStream(streamTraceFile(file), {
+    worst,
+    ...(args.logs === undefined ? {} : { logs: { limit: MAX_LOGS, contains: args.logs } }),
+    ...(args.mmu === undefined ? {} : { mmu: collectorOf(args.mmu) }),
+  });
+  const logs = args.logs === undefined ? 0 : TOLD_LOGS;
+  const format = formatOf(args.format);
+  const text = render(result, format, titleOf(file), logs, args.output === undefined && io.terminal);
   if (args.output === undefined) await io.write(text);
   else {
     await writeFile(args.output, text);
@@ -44,19 +58,37 @@ export async function analyzeCommand(path: string, args: AnalyzeArguments, io: C
   return 0;
 }
 
-function render(result: AnalysisResult, format: ReportFormat, title: string, colours: boolean): string {
+function render(
+  result: AnalysisResult,
+  format: ReportFormat,
+  title: string,
+  logs: number,
+  colours: boolean,
+): string {
   switch (format) {
     case "text":
-      return renderText(buildReport(result, { rows: SCREEN_ROWS }), { paint: colours ? ansi : plain });
+      return renderText(buildReport(result, { rows: SCREEN_ROWS, logs }), { paint: colours ? ansi : plain });
     case "json":
       return `${JSON.stringify(result, null, 2)}\n`;
     case "markdown":
-      return renderMarkdown(buildReport(result, { rows: TICKET_ROWS }), title);
+      return renderMarkdown(buildReport(result, { rows: TICKET_ROWS, logs }), title);
     case "html":
       return renderHtml(result, { title });
     default:
       return assertNever(format);
   }
+}
+
+/** What counts as the collector's: a list of Go's own four options, as its MMU page has them; `none` for none of them. */
+function collectorOf(text: string): UtilizationOptions {
+  const names = text === "none" ? [] : text.split(",");
+  const wrong = names.find((name) => !collectorParts.some((part) => part === name));
+  if (wrong !== undefined)
+    throw new UsageError(
+      "usage",
+      `--mmu: expected a list of ${collectorParts.join(", ")}, or none, not "${wrong}"`,
+    );
+  return Object.fromEntries(collectorParts.map((part) => [part, names.includes(part)]));
 }
 
 function formatOf(text: string): ReportFormat {

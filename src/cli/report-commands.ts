@@ -17,6 +17,11 @@ export function addReportCommands(program: Command, io: CommandIo, done: Done): 
     )
     .option("-o, --output <file>")
     .option("--worst <n>", "goroutines, tasks and regions told one by one, of each group", "10")
+    .option("--logs <text>", "tell the user logs that hold this text in category or message; '' for all")
+    .option(
+      "--mmu <parts>",
+      "what counts as the collector's in the utilization left to the program: a list of stw, background, assist, sweep (default: all four), or none",
+    )
     .action(async (file: string, args: AnalyzeArguments) => {
       const { analyzeCommand } = await import("./analyze.ts");
       done(await analyzeCommand(file, args, io));

@@ -6,6 +6,7 @@ import { duration, integer, plural, printable, wallTime } from "./format.ts";
 import type { Report, Section } from "./model.ts";
 import { gcSection } from "./sections/gc.ts";
 import { goroutinesSection, samplesSection, stuckSection } from "./sections/goroutines.ts";
+import { logsSection } from "./sections/logs.ts";
 import { requestsSection } from "./sections/requests.ts";
 import { schedulerSection } from "./sections/scheduler.ts";
 import { regionsSection, tasksSection } from "./sections/tasks.ts";
@@ -13,12 +14,14 @@ import { regionsSection, tasksSection } from "./sections/tasks.ts";
 export interface ReportOptions {
   /** Rows of each table, at most. */
   readonly rows: number;
+  /** Logs told, at most: the newest. Default none. */
+  readonly logs?: number;
 }
 
 /** Of a text that fits a screen. */
 export const SCREEN_ROWS = 4;
 
-export function buildReport(result: AnalysisResult, { rows }: ReportOptions): Report {
+export function buildReport(result: AnalysisResult, { rows, logs = 0 }: ReportOptions): Report {
   const sections: (Section | undefined)[] = [
     tasksSection(result, rows),
     requestsSection(result, Math.ceil(rows / 2)),
@@ -28,6 +31,7 @@ export function buildReport(result: AnalysisResult, { rows }: ReportOptions): Re
     gcSection(result, rows),
     stuckSection(result, rows),
     samplesSection(result, Math.ceil(rows / 2)),
+    logsSection(result, logs),
   ];
   return {
     headline: headline(result),

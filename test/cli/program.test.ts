@@ -207,6 +207,38 @@ describe("gorewind trace", () => {
     expect(torn.out).toMatch(/\d+ events can be read all the same/);
   });
 
+  it("searches the logs of a trace", async () => {
+    const trace = join(folder, "shop.trace");
+    const told = await gorewind(["analyze", trace, "--logs", "order-000021"]);
+    expect(told.code).toBe(0);
+    expect(told.out).toMatch(/Logs +1 of 189 logs[^]*order +order-000021/i);
+    expect((await gorewind(["analyze", trace])).out).not.toMatch(/order-000021/);
+    const json = await gorewind(["analyze", trace, "--logs", "crawl", "--format", "json"]);
+    const { logs } = JSON.parse(json.out) as { logs: { matching: number; rows: { category: string }[] } };
+    expect(logs.rows.length).toBe(logs.matching);
+    expect(new Set(logs.rows.map(({ category }) => category))).toEqual(new Set(["crawl"]));
+    const none = await gorewind(["analyze", trace, "--logs", "no such text"]);
+    expect(none.out).toMatch(/0 of 189 logs/);
+  });
+
+  it("counts as the collector's what is asked for", async () => {
+    const trace = join(folder, "shop.trace");
+    const mean = async (...args: string[]): Promise<number> => {
+      const { out } = await gorewind(["analyze", trace, "--format", "json", ...args]);
+      return (JSON.parse(out) as { mmu: { mean: number } }).mmu.mean;
+    };
+    const all = await mean();
+    expect(await mean("--mmu", "stw,background,assist,sweep")).toBe(all);
+    expect(await mean("--mmu", "none")).toBe(1);
+    const background = await mean("--mmu", "background");
+    expect(background).toBeGreaterThan(all);
+    expect(background).toBeLessThan(1);
+    expect(await gorewind(["analyze", trace, "--mmu", "stw,sweeps"])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/list of stw, background, assist, sweep, or none, not "sweeps"/) as string,
+    });
+  });
+
   it("writes pprof files of where goroutines waited", async () => {
     const output = join(folder, "sync.pb.gz");
     const args = ["profile", join(folder, "shop.trace"), "--kind", "sync", "-o", output];

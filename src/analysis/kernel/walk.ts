@@ -169,7 +169,13 @@ function walkModule(): Uint8Array {
             f.branchIf(irregular, type.eq(Ev.GoStatusStack));
             f.branch(untracked);
           });
-          f.branchIf(irregular, from.sub(FIRST_STATE).ge(STATES).or(to.sub(GoState.NotExist).ge(STATES + 1)));
+          f.branchIf(
+            irregular,
+            from
+              .sub(FIRST_STATE)
+              .ge(STATES)
+              .or(to.sub(GoState.NotExist).ge(STATES + 1)),
+          );
           find(irregular);
           findStack(irregular);
           findReason(irregular);
