@@ -272,7 +272,7 @@ export class Checker {
     if ((known & STATUS) !== RUNNING || this.runs[p] !== g || g === 0) this.requireRunning(kind, p, g, false);
     this.known[g] = (known & ~STATUS) | next;
     this.runs[p] = 0;
-    if (kind === V1.GoBlockNet) this.known[g] = this.known[g]! | ON_NETWORK;
+    if (kind === V1.GoBlockNet) this.known[g] = this.known[g] | ON_NETWORK;
     else if (kind === V1.GoEnd && (known & IN_REGION) !== 0) this.regions.delete(g);
   }
 
