@@ -21,6 +21,14 @@ import { SlotTable, widen } from "./slots.ts";
 /** Kinds of time a goroutine spends. Waits follow from `Time.wait`, one for each reason. */
 export const Time = { exec: 0, sched: 1, syscall: 2, syscallBlock: 3, wait: 4 } as const;
 
+/** The kind of time of an interval in a state (`GoState`); for a wait, with its reason. */
+export function timeKind(state: number, reason: number): number {
+  return stateKinds[state]! + (state === GoState.Waiting ? reason : 0);
+}
+
+/** By `GoState`: Undetermined, NotExist, Runnable, Running, Waiting, Syscall. */
+const stateKinds = [Time.exec, Time.exec, Time.sched, Time.exec, Time.wait, Time.syscall];
+
 export class GoroutineTable {
   readonly arena = new Arena();
   /** Goroutine ids to slots. Also finds goroutines that ended in the current batch. */

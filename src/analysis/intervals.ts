@@ -4,12 +4,11 @@
  */
 
 import { GoState } from "../trace/spec.ts";
-import { Time } from "./goroutine-table.ts";
+import { Time, timeKind } from "./goroutine-table.ts";
 import type { Arena } from "./kernel/arena.ts";
 import { TALLY_KINDS_BITS } from "./kernel/layout.ts";
 import { Sketch } from "./sketch.ts";
 import { widen } from "./slots.ts";
-import { timeKind } from "./split.ts";
 import type { Tallies } from "./tally.ts";
 import type { TrackedBatch } from "./tracked.ts";
 

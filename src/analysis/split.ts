@@ -35,12 +35,3 @@ export function timeName(kind: number, tracker: GoroutineTracker): string {
   const fixed = ["exec", "sched_wait", "syscall", "syscall_block"][kind];
   return fixed ?? `block:${tracker.reasons.text(kind - Time.wait)}`;
 }
-
-/** The kind of time of an interval in a state (`GoState`); for a wait, with its reason. */
-export function timeKind(state: number, reason: number): number {
-  return stateKinds[state]! + (state === WAITING ? reason : 0);
-}
-
-const WAITING = 4;
-/** By `GoState`: Undetermined, NotExist, Runnable, Running, Waiting, Syscall. */
-const stateKinds = [Time.exec, Time.exec, Time.sched, Time.exec, Time.wait, Time.syscall];

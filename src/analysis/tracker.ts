@@ -40,7 +40,7 @@ for (const type of [Ev.GoCreate, Ev.GoCreateBlocked]) ownStacks[type] = OwnStack
 const ways = kinds.map((kind) =>
   kind === Kind.other ? Way.none : kind === Kind.goroutine ? Way.goroutine : Way.leave,
 );
-const own = ownStacks.map((where) => (where === OwnStack.stack ? 1 : 0));
+const ofItself = ownStacks.map((where) => (where === OwnStack.stack ? 1 : 0));
 
 export interface TrackerOptions {
   /** Whether to count single intervals (`tracker.intervals`). Default false. */
@@ -107,7 +107,7 @@ export class GoroutineTracker extends GoroutineTable {
     }
     this.arena.u8At(WAYS, 256).set(ways);
     this.arena.u8At(TAKEN, 256).set(this.#taken);
-    this.arena.u8At(OWN, 256).set(own);
+    this.arena.u8At(OWN, 256).set(ofItself);
   }
 
   /** How many kinds of time there are so far. */
