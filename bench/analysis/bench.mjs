@@ -91,7 +91,13 @@ function compile() {
   mkdirSync(out, { recursive: true });
   const config = join(cache, "tsconfig.json");
   const options = { rootDir: join(root, "src"), outDir: out, declaration: false, sourceMap: false };
-  const include = ["trace/reader.ts", "analysis/analyse.ts", "analysis/profile.ts", "cli/trace/chunks.ts"];
+  const include = [
+    "trace/reader.ts",
+    "analysis/analyse.ts",
+    "analysis/profile.ts",
+    "cli/trace/chunks.ts",
+    "cli/young-space.ts",
+  ];
   writeFileSync(
     config,
     JSON.stringify({

@@ -8,8 +8,10 @@ const { TraceReader } = await load("trace/reader.js");
 const { Analysis } = await load("analysis/analyse.js");
 const { ProfilePass } = await load("analysis/profile.js");
 const { chunksOf } = await load("cli/trace/chunks.js");
+const { keepYoungSpaceSmall } = await load("cli/young-space.js");
 const { GoroutineTracker } = await load("analysis/tracker.js");
 
+keepYoungSpaceSmall();
 const begin = performance.now();
 const reader = new TraceReader();
 let push;

@@ -13,6 +13,7 @@ import { renderText } from "../report/text.ts";
 import { ansi } from "./ansi.ts";
 import type { CommandIo } from "./io.ts";
 import { streamTraceFile, traceFile } from "./trace/input.ts";
+import { keepYoungSpaceSmall } from "./young-space.ts";
 
 export interface AnalyzeArguments {
   readonly format: string;
@@ -42,6 +43,7 @@ export async function analyzeCommand(path: string, args: AnalyzeArguments, io: C
   if (!Number.isInteger(worst) || worst < 1 || worst > MAX_WORST)
     throw new UsageError("usage", `--worst: expected a number from 1 to ${MAX_WORST}, not "${args.worst}"`);
   const file = await traceFile(path);
+  keepYoungSpaceSmall();
   const result = await analyseStream(streamTraceFile(file), {
     worst,
     ...(args.logs === undefined ? {} : { logs: { limit: MAX_LOGS, contains: args.logs } }),
