@@ -77,14 +77,17 @@ export class TraceSignals {
       s.enter(batch);
     }
     const { length } = batch;
-    const { run } = s.memory;
-    if (run === undefined || length > MAX_ROWS) return this.#addRows(batch, 0, length);
+    if (s.memory.run === undefined || length > MAX_ROWS) return this.#addRows(batch, 0, length);
     copyRows(s.memory, batch);
     for (let row = 0; row < length; row++) {
       s.lend();
-      row = run(row, length);
-      s.takeBack();
-      finishRun(s, batch);
+      // Looked up each time: it is another one once the memory has grown.
+      const { run } = s.memory;
+      if (run !== undefined) {
+        row = run(row, length);
+        s.takeBack();
+        finishRun(s, batch);
+      }
       if (row < length) this.#addRows(batch, row, row + 1);
     }
   }

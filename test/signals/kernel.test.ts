@@ -9,6 +9,7 @@ import { TraceSignals } from "../../src/signals/trace-signals.ts";
 import type { EventColumns } from "../../src/trace/columns.ts";
 import { TraceReader } from "../../src/trace/reader.ts";
 import { Ev } from "../../src/trace/spec.ts";
+import { crowd } from "../trace/crowd.ts";
 import { sharedTrace, v2Releases } from "../trace/support.ts";
 
 /** What both say of each generation; rows come in batches of so many. */
@@ -69,4 +70,14 @@ describe.each(traces)("of %s", (_, bytes) => {
     expect(plain.length).toBeGreaterThan(0);
     expect(inOrder(fast)).toEqual(inOrder(plain));
   });
+});
+
+it("its memory grows with the goroutines, and what is in it stays", () => {
+  const [fast, plain] = [false, true].map((way) => {
+    const signals = new TraceSignals({}, way);
+    for (const batch of crowd(50_000)) signals.add(batch);
+    return [...signals.finish((ns) => ns / 1e6)];
+  }) as [Observation[], Observation[]];
+  expect(plain.find(({ signal }) => signal === "sched_latency_seconds")?.total).toBe(100_000);
+  expect(inOrder(fast)).toEqual(inOrder(plain));
 });

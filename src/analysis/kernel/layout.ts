@@ -1,6 +1,6 @@
 /** Where everything is in the memory that the tracker and its kernel share. Addresses and offsets in bytes. */
 
-import { MAX_ROWS } from "../../trace/kernel/layout.ts";
+import { placeColumns } from "../../trace/kernel/layout.ts";
 
 /** Addresses of the kernel's parameters, all i32: where the tables are, and what they are like. */
 export const At = {
@@ -89,19 +89,11 @@ const widths = {
   rowReason: 1,
   rowBeganBy: 1,
 } as const;
-/** Columns begin at different places of a cache's sets. */
-const STAGGER = 5 * 64;
 
-let next = COLUMNS;
-function place(width: number): number {
-  const address = next;
-  next += MAX_ROWS * width + STAGGER;
-  return address;
-}
+const placed = placeColumns(COLUMNS, widths);
 
-export const Column = Object.fromEntries(
-  Object.entries(widths).map(([name, width]) => [name, place(width)]),
-) as Record<keyof typeof widths, number>;
+/** Addresses of the columns. */
+export const Column = placed.columns;
 
 /** Where the tables begin that are allocated. */
-export const TABLES = Math.ceil(next / 64) * 64;
+export const TABLES = placed.tables;

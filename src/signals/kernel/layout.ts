@@ -1,6 +1,6 @@
 /** Where everything is in the memory that the signals' kernel and the TypeScript around it share. Addresses in bytes. */
 
-import { MAX_ROWS } from "../../trace/kernel/layout.ts";
+import { placeColumns } from "../../trace/kernel/layout.ts";
 
 /** 2^32 over the golden ratio: Knuth's multiplicative hashing, of `IdSlots`. */
 export const GOLDEN = 0x9e37_79b1;
@@ -77,17 +77,10 @@ const widths = {
   laterSlot: 4,
 } as const;
 
-let next = 192;
-function place(width: number): number {
-  const address = next;
-  next += MAX_ROWS * width + 320;
-  return address;
-}
+const placed = placeColumns(192, widths);
 
 /** Addresses of the columns. */
-export const Column = Object.fromEntries(
-  Object.entries(widths).map(([name, width]) => [name, place(width)]),
-) as Record<keyof typeof widths, number>;
+export const Column = placed.columns;
 
 /** Where the tables begin. */
-export const TABLES = Math.ceil(next / 64) * 64;
+export const TABLES = placed.tables;

@@ -68,8 +68,6 @@ export const Cursor = { size: 32, time: 0, position: 8, end: 12, type: 16, threa
 
 /** Rows the kernel makes room for. */
 export const MAX_ROWS = 2048;
-/** Columns begin at different places of a cache's sets: the rows are a power of two, and eleven columns are written at once. */
-const STAGGER = 5 * 64;
 const COLUMNS = 1024;
 
 /** Bytes of a value of each column, in their order. */
@@ -89,17 +87,32 @@ const widths = {
 
 export type ColumnName = keyof typeof widths;
 
-let next = COLUMNS;
-function place(width: number): number {
-  const address = next;
-  next += MAX_ROWS * width + STAGGER;
-  return address;
+/** Columns begin at different places of a cache's sets: the rows are a power of two, and many columns are written at once. */
+const STAGGER = 5 * 64;
+
+/**
+ * Places columns of MAX_ROWS values one after the other.
+ * @param from the first one's address
+ * @param bytes of a value of each
+ * @returns their addresses, and where the tables begin behind them
+ */
+export function placeColumns<Name extends string>(
+  from: number,
+  bytes: Readonly<Record<Name, number>>,
+): { readonly columns: Readonly<Record<Name, number>>; readonly tables: number } {
+  let next = from;
+  const columns = {} as Record<Name, number>;
+  for (const name of Object.keys(bytes) as Name[]) {
+    columns[name] = next;
+    next += MAX_ROWS * bytes[name] + STAGGER;
+  }
+  return { columns, tables: Math.ceil(next / 64) * 64 };
 }
 
+const placed = placeColumns(COLUMNS, widths);
+
 /** Addresses of the columns. */
-export const Column = Object.fromEntries(
-  Object.entries(widths).map(([name, width]) => [name, place(width)]),
-) as Record<ColumnName, number>;
+export const Column = placed.columns;
 
 /** Where the tables begin. */
-export const TABLES = Math.ceil(next / 64) * 64;
+export const TABLES = placed.tables;

@@ -68,7 +68,7 @@ export class KernelSource {
 
 /** What the kernel's module exports. */
 interface Kernel {
-  readonly run: (argument: number) => number;
+  readonly run: (...parameters: number[]) => number;
 }
 
 /** A memory with a kernel on it, if there is one. */
